@@ -1,0 +1,88 @@
+"""Reading the conversation of an agent from the database, as rows."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from agents.ade.timeline import FaultRow, Row, build_rows
+from agents.ade.toolcards import BlockChange
+from agents.models import Agent, Conversation, Message, Run
+from agents.services.messages import to_type
+from agents.types import Message as MessageValue
+from memory.ade.cards import changes_of
+
+PAGE_SIZE = 50
+ROLES_SHOWN = ("user", "assistant", "tool", "summary", "system", "approval")
+
+
+def main_conversation(agent: Agent) -> Conversation:
+    """Return the conversation that the workspace shows."""
+    return Conversation.objects.get(agent=agent, is_default=True)
+
+
+def _shown(conversation: Conversation) -> "QuerySet[Message]":
+    rows = Message.objects.filter(conversation=conversation, role__in=ROLES_SHOWN)
+    return rows.exclude(pk=conversation.system_message_id)
+
+
+def page_of_rows(
+    agent: Agent, conversation: Conversation, *, before: int | None = None
+) -> tuple[list[Row], int | None]:
+    """Return the newest rows before `before`, and the number to ask with for older ones."""
+    rows = _shown(conversation).order_by("-seq")
+    if before:
+        rows = rows.filter(seq__lt=before)
+    newest = list(rows[: PAGE_SIZE + 1])
+    page = newest[:PAGE_SIZE][::-1]
+    if len(newest) > PAGE_SIZE:
+        page = _from_first_turn(page)
+    older = page[0].seq if len(newest) > PAGE_SIZE else None
+    return rows_of(agent, [to_type(row) for row in page]), older
+
+
+def _from_first_turn(page: list[Message]) -> list[Message]:
+    """Drop returns at the edge, whose calls are on the page before."""
+    first = next((at for at, row in enumerate(page) if row.role != "tool"), 0)
+    return page[first:]
+
+
+def rows_after(agent: Agent, seq: int) -> list[Row]:
+    """Return the rows of everything that was stored after number `seq`, at most one page."""
+    rows = _shown(main_conversation(agent)).filter(seq__gt=seq).order_by("-seq")[:PAGE_SIZE]
+    return rows_of(agent, [to_type(row) for row in reversed(rows)])
+
+
+def rows_of(agent: Agent, messages: Sequence[MessageValue]) -> list[Row]:
+    """Return the rows of stored messages, with what their tool calls did to blocks."""
+    return build_rows(messages, name=agent.name, changes=changes_by_call(messages))
+
+
+def changes_by_call(messages: Iterable[MessageValue]) -> dict[str, BlockChange]:
+    """Return what tool calls of `messages` made of blocks; no query if there were none."""
+    steps = {m.step_id for m in messages if m.step_id and m.role in ("assistant", "tool")}
+    if not steps:
+        return {}
+    return {
+        row.tool_call_id or "": BlockChange(row.label, getattr(row, "before", "") or "", row.value)
+        for row in changes_of(steps)
+    }
+
+
+def last_run(agent: Agent) -> Run | None:
+    """Return the newest run."""
+    run: Run | None = Run.objects.filter(agent=agent).order_by("-seq").first()
+    return run
+
+
+def fault_of(error: dict[str, Any] | None, run_id: str) -> FaultRow | None:
+    """Return the row of a run's error."""
+    if not error:
+        return None
+    return FaultRow(
+        dom_id=f"fault-{run_id}",
+        label=_("The run failed"),
+        text=str(error.get("message") or error.get("detail") or ""),
+        todo=str(error.get("todo") or ""),
+    )

@@ -1,0 +1,210 @@
+"""The conversation as rows, made once for the page and for the fragments pushed to it."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Literal
+
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from agents.ade.markup import to_html
+from agents.ade.toolcards import (
+    REPLY_TOOL,
+    BlockChange,
+    ToolCard,
+    close_card,
+    open_card,
+    parse_arguments,
+)
+from agents.engine.prompt import event_type, unwrap_user_text
+from agents.types import ImagePart, Message, ReasoningPart, ToolReturn
+
+Changes = Mapping[str, BlockChange]
+
+
+@dataclass(frozen=True, slots=True)
+class UserRow:
+    """What a person, or a program in a person's place, said."""
+
+    id: str
+    seq: int
+    at: datetime
+    text: str
+    images: tuple[str, ...] = ()
+    name: str = ""
+    otid: str = ""
+    kind: Literal["user"] = "user"
+
+    @property
+    def dom_id(self) -> str:
+        """The id of the row in the page."""
+        return f"msg-{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """One step of the agent. `lead` is text before its calls, `html` its answer."""
+
+    dom_id: str
+    seq: int
+    at: datetime
+    name: str
+    reasoning: str = ""
+    lead: SafeString | str = ""
+    tools: tuple[ToolCard, ...] = ()
+    html: SafeString | str = ""
+    error: str = ""
+    meta: str = ""
+    model: str = ""
+    kind: Literal["step"] = "step"
+
+    @property
+    def copy(self) -> bool:
+        """Whether there are words to copy."""
+        return bool(self.html or self.lead)
+
+
+@dataclass(frozen=True, slots=True)
+class NoteRow:
+    """A thin line: a system message, a heartbeat, a summary."""
+
+    id: str
+    seq: int
+    at: datetime
+    label: str
+    text: str = ""
+    kind: Literal["note"] = "note"
+
+    @property
+    def dom_id(self) -> str:
+        """The id of the row in the page."""
+        return f"msg-{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class FaultRow:
+    """Why a run ended badly, and what to do."""
+
+    dom_id: str
+    label: str
+    text: str = ""
+    todo: str = ""
+    mild: bool = False
+    seq: int = 0
+    kind: Literal["fault"] = "fault"
+
+
+@dataclass(slots=True)
+class LiveRow:
+    """A step under way, as far as the page has seen it."""
+
+    dom_id: str
+    name: str
+    reasoning: str = ""
+    text: str = ""
+    tools: dict[str, ToolCard] = field(default_factory=dict)
+    kind: Literal["live"] = "live"
+
+
+Row = UserRow | StepRow | NoteRow | FaultRow
+
+
+def build_rows(messages: Sequence[Message], *, name: str, changes: Changes) -> list[Row]:
+    """Return the rows of `messages`, oldest first. `changes` maps tool call ids to block edits."""
+    returns = {r.tool_call_id: r for m in messages for r in m.tool_returns}
+    claimed: set[str] = set()
+    rows: list[Row] = []
+    for message in messages:
+        if message.role == "assistant":
+            claimed.update(call.id for call in message.tool_calls)
+            rows.append(_step_row(message, name, returns, changes))
+        elif message.role == "tool":
+            _close_with(rows, message)
+            rows.extend(_orphans(message, claimed))
+        else:
+            rows.append(_plain_row(message))
+    return rows
+
+
+def step_dom_id(message: Message) -> str:
+    """Return the id under which a step's row is found, live and stored."""
+    return f"msg-{message.id}"
+
+
+def _close_with(rows: list[Row], message: Message) -> None:
+    """The row of a step carries the number of its last message."""
+    if rows and isinstance(rows[-1], StepRow):
+        rows[-1] = replace(rows[-1], seq=max(rows[-1].seq, message.seq))
+
+
+def _orphans(message: Message, claimed: set[str]) -> Iterator[Row]:
+    for result in message.tool_returns:
+        if result.tool_call_id not in claimed:
+            label = _("Result of %(tool)s") % {"tool": result.name}
+            yield NoteRow(message.id, message.seq, message.created_at, label, result.text)
+
+
+def _step_row(
+    message: Message, name: str, returns: Mapping[str, ToolReturn], changes: Changes
+) -> StepRow:
+    spoken = [call for call in message.tool_calls if call.name == REPLY_TOOL]
+    silent = [call for call in message.tool_calls if call.name != REPLY_TOOL]
+    said = "\n\n".join(str(parse_arguments(c.arguments).get("message", "")) for c in spoken)
+    own = message.text
+    if not message.tool_calls:
+        said, own = own, ""
+    return StepRow(
+        dom_id=step_dom_id(message),
+        seq=message.seq,
+        at=message.created_at,
+        name=name,
+        reasoning=_reasoning(message),
+        lead=to_html(own) if own else "",
+        tools=tuple(close_card(open_card(c), returns.get(c.id), changes.get(c.id)) for c in silent),
+        html=to_html(said) if said else "",
+        model=message.model or "",
+    )
+
+
+def _reasoning(message: Message) -> str:
+    return "\n\n".join(p.text for p in message.parts if isinstance(p, ReasoningPart) and p.text)
+
+
+def _plain_row(message: Message) -> Row:
+    if message.role == "user":
+        if event := event_type(message.text):
+            return _user_row(message) if event == "user_message" else _event_row(message, event)
+        return _user_row(message)
+    return NoteRow(message.id, message.seq, message.created_at, _label(message), message.text)
+
+
+def _user_row(message: Message) -> UserRow:
+    return UserRow(
+        id=message.id,
+        seq=message.seq,
+        at=message.created_at,
+        text=unwrap_user_text(message.text),
+        images=_images(message),
+        name=message.name or "",
+        otid=message.otid or "",
+    )
+
+
+def _event_row(message: Message, event: str) -> NoteRow:
+    label = event.replace("_", " ").capitalize()
+    return NoteRow(message.id, message.seq, message.created_at, label, message.text)
+
+
+def _label(message: Message) -> str:
+    if message.role == "summary":
+        return _("Summary of earlier messages")
+    if message.role == "approval":
+        return _("Approval")
+    return _("System message")
+
+
+def _images(message: Message) -> tuple[str, ...]:
+    """Return the pictures that came with the message itself; remote ones are not loaded."""
+    parts: Iterable[ImagePart] = (p for p in message.parts if isinstance(p, ImagePart))
+    return tuple(f"data:{p.media_type};base64,{p.data}" for p in parts if p.data)

@@ -1,0 +1,32 @@
+"""Addresses of the agents' pages."""
+
+from django.urls import path
+
+from agents.ade import agent_views, config_views, state_views, talk_views
+
+app_name = "ade"
+_AGENT = "agents/<str:agent_id>"
+urlpatterns = [
+    path("", agent_views.agents, name="home"),
+    path("agents", agent_views.agents, name="agents"),
+    path("agents/new", agent_views.new_agent, name="agent_new"),
+    path(_AGENT, agent_views.workspace, name="workspace"),
+    path(f"{_AGENT}/delete", agent_views.delete, name="delete"),
+    path(f"{_AGENT}/messages", talk_views.send, name="send"),
+    path(f"{_AGENT}/messages/older", talk_views.older, name="older"),
+    path(f"{_AGENT}/stop", talk_views.stop, name="stop"),
+    path(f"{_AGENT}/settings", config_views.settings, name="settings"),
+    path(f"{_AGENT}/system", config_views.prompt, name="prompt"),
+    path(f"{_AGENT}/about", config_views.about, name="about"),
+    path(f"{_AGENT}/tools", config_views.attach_tool, name="tool_attach"),
+    path(f"{_AGENT}/tools/<str:tool_id>/detach", config_views.detach_tool, name="tool_detach"),
+    path(f"{_AGENT}/blocks", state_views.create_block, name="block_create"),
+    path(f"{_AGENT}/blocks/attach", state_views.attach_block, name="block_attach"),
+    path(f"{_AGENT}/blocks/<str:block_id>/detach", state_views.detach_block, name="block_detach"),
+    path(f"{_AGENT}/passages", state_views.passages, name="passages"),
+    path(
+        f"{_AGENT}/passages/<str:passage_id>/delete",
+        state_views.delete_passage,
+        name="passage_delete",
+    ),
+]

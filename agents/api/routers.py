@@ -1,0 +1,10 @@
+"""The one Router object of each URL prefix. Other files of this room add operations to them."""
+
+from ninja import Router
+
+agents_router = Router(tags=["agents"])
+tools_router = Router(tags=["tools"])
+models_router = Router(tags=["models"])
+runs_router = Router(tags=["runs"])
+steps_router = Router(tags=["steps"])
+embeddings_router = Router(tags=["models"])

@@ -1,0 +1,246 @@
+"""The one agent loop: for every agent type, streaming or not, in front or in the background.
+
+PURE: the world enters through `ports`. It yields events and knows nothing of who listens.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+
+from agents.engine.compaction import make_room
+from agents.engine.events import (
+    Event,
+    Failure,
+    ReasoningDelta,
+    RunFinished,
+    StepCommitted,
+    StepStarted,
+    TextDelta,
+    ToolCallDelta,
+    ToolReturned,
+    ToolStarted,
+)
+from agents.engine.ports import ExecutedCall, Ports, Reply, ReplyDelta, StepRecord
+from agents.engine.prompt import heartbeat_text
+from agents.engine.state import RunState, StepDraft
+from agents.engine.stopping import Decision, StepFacts, decide
+from agents.engine.turn import (
+    PlannedCall,
+    assistant_message,
+    execute,
+    interrupted,
+    plan_calls,
+    to_return,
+    tool_message,
+)
+from agents.engine.waiting import Cancelled, pieces_unless_cancelled, unless_cancelled
+from agents.types import AgentSpec, Message, TextPart, Transcript, Usage
+from letta_site.core.errors import LLMError
+from letta_site.core.ids import new_id
+
+
+async def run_agent(spec: AgentSpec, transcript: Transcript, ports: Ports) -> AsyncIterator[Event]:
+    """Work on what is in the transcript until the turn ends; yield what happens.
+
+    Always ends with RunFinished. Raises only for faults of the ledger or of this code itself.
+    """
+    state = RunState.begin(spec, transcript)
+    stop: str | None = None
+    failure: Failure | None = None
+    while stop is None:
+        if ports.cancel.is_set() or state.n >= spec.max_steps:
+            stop = "cancelled" if ports.cancel.is_set() else "max_steps"
+            await ports.ledger.finish(stop, None)
+            break
+        step = _Step(state, ports)
+        async with aclosing(step.events()) as events:
+            async for event in events:
+                yield event
+        stop, failure = step.stop_reason, step.failure
+    yield RunFinished(stop, state.usage, state.n, state.context_tokens, failure)
+
+
+class _Step:
+    """One step: ask, call, decide, commit."""
+
+    def __init__(self, state: RunState, ports: Ports) -> None:
+        self.state = state
+        self.ports = ports
+        state.n += 1
+        self.draft = StepDraft(state.n, ports.clock.now(), ports.clock.ticks_ns())
+        self.done: list[ExecutedCall] = []
+        self.plans: list[PlannedCall] = []
+        self.stop_reason: str | None = None
+        self.failure: Failure | None = None
+        self.cancelled = False
+        self.estimated_tokens = 0
+
+    async def events(self) -> AsyncIterator[Event]:
+        """Make the step; yield what happens in it, the commit last."""
+        self.estimated_tokens = await make_room(self.state, self.ports)
+        draft = self.draft
+        yield StepStarted(draft.id, draft.message_id, draft.n, draft.started_at)
+        async with aclosing(self._ask()) as asked:
+            async for event in asked:
+                yield event
+        if draft.reply and not self.cancelled:
+            self.plans = plan_calls(draft.reply, self.state)
+            async with aclosing(self._call_tools()) as called:
+                async for event in called:
+                    yield event
+        yield await self._commit()
+
+    async def _ask(self) -> AsyncIterator[Event]:
+        began = self.ports.clock.ticks_ns()
+        try:
+            async with aclosing(self.ports.llm.ask(self.state.request())) as source:
+                async with aclosing(pieces_unless_cancelled(source, self.ports.cancel)) as pieces:
+                    async for piece in pieces:
+                        if isinstance(piece, Reply):
+                            self.draft.reply = piece
+                        elif event := _delta(self.draft.message_id, piece):
+                            yield event
+        except Cancelled:
+            self.cancelled = True
+        except LLMError as error:
+            self.failure = Failure(error.kind, error.what, error.todo, error.detail)
+        self.draft.llm_ns = self.ports.clock.ticks_ns() - began
+
+    async def _call_tools(self) -> AsyncIterator[Event]:
+        for batch in _batches(self.plans, self.state):
+            if self.cancelled or self.ports.cancel.is_set():
+                self.cancelled = True
+                self.done += [interrupted(plan) for plan in batch]
+                continue
+            for plan in batch:
+                yield ToolStarted(self.draft.id, plan.call)
+            for done in await self._run_batch(batch):
+                self.done.append(done)
+                yield ToolReturned(self.draft.id, to_return(done))
+
+    async def _run_batch(self, batch: Sequence[PlannedCall]) -> list[ExecutedCall]:
+        work = asyncio.gather(*(execute(plan, self.state, self.ports) for plan in batch))
+        try:
+            return await unless_cancelled(work, self.ports.cancel)
+        except Cancelled:
+            self.cancelled = True
+            return [interrupted(plan) for plan in batch]
+
+    def _decide(self) -> Decision:
+        state = self.state
+        for plan, done in zip(self.plans, self.done, strict=True):
+            if not plan.refusal:
+                state.rules = state.rules.after(plan.call.name, done.outcome.text)
+        if self.failure:
+            return Decision(_STOP_OF_FAILURE.get(self.failure.kind, "llm_api_error"))
+        reply = self.draft.reply
+        return decide(
+            StepFacts(
+                strategy=state.strategy,
+                rules=state.rules,
+                tool_names=state.tool_names,
+                calls=tuple(
+                    plan.made(done.outcome)
+                    for plan, done in zip(self.plans, self.done, strict=True)
+                ),
+                has_text=bool(reply and reply.text.strip()),
+                finish_reason=reply.finish_reason if reply else "",
+                n=state.n,
+                max_steps=state.spec.max_steps,
+                cancelled=self.cancelled,
+            )
+        )
+
+    def _messages(self, decision: Decision) -> tuple[Message, ...]:
+        state, goes_on = self.state, decision.stop_reason is None
+        said = assistant_message(self.draft, state, self.plans, goes_on=goes_on)
+        messages = [said] if said else []
+        if self.done:
+            messages.append(tool_message(self.done, self.draft, state, self.ports))
+        if goes_on and decision.heartbeat_reason:
+            messages.append(self._heartbeat(decision.heartbeat_reason))
+        return tuple(messages)
+
+    def _heartbeat(self, reason: str) -> Message:
+        now = self.ports.clock.now()
+        return Message(
+            id=new_id("message"),
+            role="user",
+            created_at=now,
+            parts=(TextPart(heartbeat_text(reason, now, self.state.spec.timezone)),),
+            step_id=self.draft.id,
+            run_id=self.state.spec.run_id,
+        )
+
+    async def _commit(self) -> StepCommitted:
+        state, draft, decision = self.state, self.draft, self._decide()
+        self.stop_reason = decision.stop_reason
+        self.failure = self.failure or _failure_of(decision)
+        record = StepRecord(
+            step_id=draft.id,
+            n=draft.n,
+            started_at=draft.started_at,
+            messages=self._messages(decision),
+            calls=tuple(self.done),
+            reply=draft.reply,
+            stop_reason=decision.stop_reason,
+            failure=self.failure,
+            window=state.window,
+            summary_id=state.summary.id if state.summary else None,
+            estimated_tokens=self.estimated_tokens,
+            block_versions={block.id: block.version for block in state.blocks},
+            llm_ns=draft.llm_ns,
+            total_ns=self.ports.clock.ticks_ns() - draft.started_ns,
+        )
+        committed = await asyncio.shield(self.ports.ledger.commit(record))
+        state.absorb(committed, draft.reply)
+        return StepCommitted(
+            step_id=draft.id,
+            n=draft.n,
+            messages=committed.messages,
+            usage=draft.reply.usage if draft.reply else Usage(),
+            changed_blocks=committed.changed_blocks,
+            passages_added=committed.passages_added,
+            stop_reason=decision.stop_reason,
+        )
+
+
+_STOP_OF_FAILURE = {
+    "llm_insufficient_credits": "insufficient_credits",
+    "llm_empty_response": "invalid_llm_response",
+    "context_window_overflow_in_system_prompt": "context_window_overflow_in_system_prompt",
+}
+_WHY_STOPPED = {
+    "no_tool_call": "The model answered without calling a tool, which this type of agent needs.",
+    "invalid_llm_response": "The model's answer had no text and no tool call in it.",
+}
+
+
+def _failure_of(decision: Decision) -> Failure | None:
+    what = _WHY_STOPPED.get(decision.stop_reason or "")
+    if what is None:
+        return None
+    return Failure("llm_error", what, "Send the message again, or try another model.")
+
+
+def _delta(message_id: str, piece: ReplyDelta) -> Event | None:
+    if piece.index is not None:
+        return ToolCallDelta(
+            message_id, piece.index, piece.tool_call_id, piece.name, piece.arguments
+        )
+    if piece.reasoning:
+        return ReasoningDelta(message_id, piece.reasoning)
+    return TextDelta(message_id, piece.text) if piece.text else None
+
+
+def _batches(plans: Sequence[PlannedCall], state: RunState) -> list[list[PlannedCall]]:
+    """Group neighbouring calls of tools that may run at the same time; others run alone."""
+    parallel = {tool.name for tool in state.spec.tools if tool.parallel}
+    batches: list[list[PlannedCall]] = []
+    for plan in plans:
+        together = batches and plan.call.name in parallel
+        if together and batches[-1][-1].call.name in parallel:
+            batches[-1].append(plan)
+        else:
+            batches.append([plan])
+    return batches

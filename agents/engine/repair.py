@@ -1,0 +1,119 @@
+"""Mending of a history before it is sent. Providers refuse one with a call and no return."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from agents.types import (
+    ImagePart,
+    Message,
+    Part,
+    ReasoningPart,
+    TextPart,
+    ToolCall,
+    ToolReturn,
+)
+
+INTERRUPTED = (
+    "This call was interrupted before it returned. Whether it had an effect is not known; look "
+    "before you repeat it."
+)
+
+Slot = tuple[int, str]  # index of the message that makes a call, and the call's id
+
+
+def mend(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """Return a history that any provider accepts, with the same words in the same order.
+
+    Every call is followed at once by its return (an error when it has none), returns without a
+    call are gone, as are assistant messages that say nothing; no NUL and no lone surrogate is left.
+    """
+    clean = [_distinct(_clean(message)) for message in messages]
+    returns = _match(clean)
+    mended: list[Message] = []
+    for at, message in enumerate(clean):
+        if message.role == "tool":
+            continue
+        if message.role != "assistant" or not _says_nothing(message):
+            mended.append(message)
+        mended.extend(_answers(message, at, returns))
+    return tuple(mended)
+
+
+def clean_text(text: str) -> str:
+    """Return `text` with NUL and lone surrogates replaced by U+FFFD; pairs become characters."""
+    if text.isascii():
+        return text.replace("\0", "\ufffd")
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return whole.replace("\0", "\ufffd")
+
+
+def _match(messages: Sequence[Message]) -> dict[Slot, tuple[Message, ToolReturn]]:
+    """Pair each return with the latest unanswered call of its id: some servers reuse ids."""
+    pending: dict[str, int] = {}
+    matched: dict[Slot, tuple[Message, ToolReturn]] = {}
+    for at, message in enumerate(messages):
+        for one in message.tool_returns:
+            if one.tool_call_id in pending:
+                matched[pending.pop(one.tool_call_id), one.tool_call_id] = (message, one)
+        pending |= {call.id: at for call in message.tool_calls}
+    return matched
+
+
+def _answers(
+    message: Message, at: int, returns: dict[Slot, tuple[Message, ToolReturn]]
+) -> Iterable[Message]:
+    """Yield the tool messages that answer `message`, in the order of its calls."""
+    carrier: Message | None = None
+    carried: list[ToolReturn] = []
+    for call in message.tool_calls:
+        source, given = returns.get((at, call.id)) or (_stand_in(message), _interrupted(call))
+        if carrier is not None and source.id != carrier.id:
+            yield replace(carrier, role="tool", tool_returns=tuple(carried))
+            carried = []
+        carrier = source
+        carried.append(given)
+    if carrier is not None:
+        yield replace(carrier, role="tool", tool_returns=tuple(carried))
+
+
+def _stand_in(message: Message) -> Message:
+    return Message(id=message.id, role="tool", created_at=message.created_at, is_err=True)
+
+
+def _interrupted(call: ToolCall) -> ToolReturn:
+    return ToolReturn(call.id, call.name, INTERRUPTED, status="error")
+
+
+def _says_nothing(message: Message) -> bool:
+    pictures = any(isinstance(part, ImagePart) for part in message.parts)
+    return not (message.tool_calls or message.approvals or pictures or message.text.strip())
+
+
+def _distinct(message: Message) -> Message:
+    calls: dict[str, ToolCall] = {}
+    for call in message.tool_calls:
+        calls.setdefault(call.id, call)
+    if len(calls) == len(message.tool_calls):
+        return message
+    return replace(message, tool_calls=tuple(calls.values()))
+
+
+def _clean(message: Message) -> Message:
+    parts = tuple(_clean_part(part) for part in message.parts)
+    calls = tuple(
+        ToolCall(clean_text(call.id), clean_text(call.name), clean_text(call.arguments))
+        for call in message.tool_calls
+    )
+    returns = tuple(
+        replace(one, tool_call_id=clean_text(one.tool_call_id), text=clean_text(one.text))
+        for one in message.tool_returns
+    )
+    if (parts, calls, returns) == (message.parts, message.tool_calls, message.tool_returns):
+        return message
+    return replace(message, parts=parts, tool_calls=calls, tool_returns=returns)
+
+
+def _clean_part(part: Part) -> Part:
+    if isinstance(part, TextPart | ReasoningPart):
+        return replace(part, text=clean_text(part.text))
+    return part

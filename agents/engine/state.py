@@ -1,0 +1,105 @@
+"""What a run knows while it works. PURE; lives for one run only."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from agents.engine.arguments import offer
+from agents.engine.ports import ChatRequest, Committed, Reply
+from agents.engine.repair import mend
+from agents.engine.strategies import Strategy, strategy_of
+from agents.engine.tool_rules import RuleState, parse_rules
+from agents.types import AgentSpec, BlockView, Message, ToolSpec, Transcript, Usage
+from letta_site.core.ids import new_id
+
+
+@dataclass(slots=True)
+class RunState:
+    """The moving part of a run. `messages` is the window, `n` the number of the latest step."""
+
+    spec: AgentSpec
+    strategy: Strategy
+    system: str
+    summary: Message | None
+    messages: list[Message]
+    blocks: tuple[BlockView, ...]
+    rules: RuleState
+    usage: Usage = field(default_factory=Usage)
+    context_tokens: int | None = None
+    n: int = 0
+
+    @classmethod
+    def begin(cls, spec: AgentSpec, transcript: Transcript) -> "RunState":
+        """Return the state of a run that has not asked the model yet."""
+        return cls(
+            spec=spec,
+            strategy=strategy_of(spec.agent_type),
+            system=transcript.system,
+            summary=transcript.summary,
+            messages=list(transcript.messages),
+            blocks=spec.blocks,
+            rules=RuleState(parse_rules(spec.tool_rules)),
+        )
+
+    @property
+    def tool_names(self) -> tuple[str, ...]:
+        """The names of the agent's tools."""
+        return tuple(tool.name for tool in self.spec.tools)
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """The first and last sequence numbers of the messages that are in the window."""
+        numbers = [message.seq for message in self.messages if message.seq]
+        return (numbers[0], numbers[-1]) if numbers else (0, 0)
+
+    def offered_tools(self) -> tuple[ToolSpec, ...]:
+        """Return all tools as the model sees them.
+
+        Always all of them, whatever the rules allow now: a stable list keeps the provider's cache.
+        """
+        return tuple(
+            offer(tool, self.strategy, thinks_itself=bool(self.spec.model.reasoning_effort))
+            for tool in self.spec.tools
+        )
+
+    def request(self) -> ChatRequest:
+        """Return the next question to the model, with a history that any provider accepts."""
+        return ChatRequest(
+            model=self.spec.model,
+            transcript=Transcript(self.system, mend(self.messages), self.summary),
+            tools=self.offered_tools(),
+            agent_id=self.spec.agent_id,
+            forced_tool=self.rules.forced(
+                self.tool_names, needs_call=self.strategy.needs_tool_call
+            ),
+            stream=self.spec.stream_tokens,
+            tool_return_limit_chars=return_limit_chars(self.spec.window_tokens),
+        )
+
+    def absorb(self, committed: Committed, reply: Reply | None) -> None:
+        """Take over what the checkpoint stored."""
+        self.messages.extend(committed.messages)
+        self.blocks = committed.blocks
+        if reply:
+            self.usage += reply.usage
+            self.context_tokens = reply.usage.total_tokens
+
+
+def return_limit_chars(window_tokens: int) -> int:
+    """Return how much of a tool's return the model is shown: a fifth of its window, in characters.
+
+    Source: wire semantics §6 (4 characters a token, at least 5,000).
+    """
+    return max(5000, int(0.2 * window_tokens * 4))
+
+
+@dataclass(slots=True)
+class StepDraft:
+    """A step that is being made."""
+
+    n: int
+    started_at: datetime
+    started_ns: int
+    id: str = field(default_factory=lambda: new_id("step"))
+    message_id: str = field(default_factory=lambda: new_id("message"))
+    reply: Reply | None = None
+    llm_ns: int = 0

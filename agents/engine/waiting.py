@@ -1,0 +1,51 @@
+"""Waiting for the world without going deaf to a cancel. PURE but for asyncio."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from typing import TypeVar
+
+from agents.engine.ports import CancelFlag
+
+T = TypeVar("T")
+
+
+class Cancelled(Exception):
+    """Somebody asked the run to stop while it was waiting."""
+
+
+async def unless_cancelled(work: Awaitable[T], cancel: CancelFlag) -> T:
+    """Return what `work` returns. Raises Cancelled, with `work` stopped, when the flag goes up."""
+    task = asyncio.ensure_future(work)
+    flag = asyncio.ensure_future(cancel.wait())
+    try:
+        await asyncio.wait({task, flag}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise Cancelled
+        return task.result()
+    finally:
+        flag.cancel()
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task})
+
+
+async def pieces_unless_cancelled(source: AsyncIterator[T], cancel: CancelFlag) -> AsyncIterator[T]:
+    """Yield from `source`. Raises Cancelled as soon as the flag goes up, also between pieces."""
+    flag = asyncio.ensure_future(cancel.wait())
+    try:
+        while True:
+            piece = asyncio.ensure_future(anext(source, None))
+            try:
+                await asyncio.wait({piece, flag}, return_when=asyncio.FIRST_COMPLETED)
+                if not piece.done():
+                    raise Cancelled
+            finally:
+                if not piece.done():
+                    piece.cancel()
+                    await asyncio.wait({piece})
+            found = piece.result()
+            if found is None:
+                return
+            yield found
+    finally:
+        flag.cancel()

@@ -1,0 +1,39 @@
+"""Which telephone to pick up."""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+from agents.engine.ports import LLM, ChatRequest, Reply, ReplyDelta
+from agents.llm.catalog import provider_of, taken_at_its_word
+from agents.llm.demo import DemoLLM
+from agents.llm.openai_chat import OpenAIChat
+from agents.llm.providers import DEMO_HANDLE
+from letta_site.core.aio import in_db
+from letta_site.core.errors import LLMError
+
+
+class Exchange:
+    """Connects the requests of one run to the provider that their handle names; an LLM port."""
+
+    def __init__(self, org_id: str) -> None:
+        self._org_id = org_id
+        self._phones: dict[str, LLM] = {DEMO_HANDLE: DemoLLM()}
+
+    async def ask(self, request: ChatRequest) -> AsyncIterator[ReplyDelta | Reply]:
+        """See the LLM port. A handle that names nothing any more is an LLMError too."""
+        phone = await self._phone(request.model.handle)
+        async with aclosing(phone.ask(request)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def _phone(self, handle: str) -> LLM:
+        if handle not in self._phones:
+            provider = await in_db(provider_of, self._org_id, handle)
+            if provider is None:
+                raise LLMError(
+                    "llm_bad_request",
+                    f"No provider for the model {handle!r} is known here.",
+                    todo="Give the agent another model, or add the provider.",
+                )
+            self._phones[handle] = OpenAIChat(taken_at_its_word(provider, handle))
+        return self._phones[handle]

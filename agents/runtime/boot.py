@@ -1,0 +1,16 @@
+"""What happens once when the server starts."""
+
+from agents.runtime.runner import enqueue
+from agents.services.runs import fail_interrupted, list_waiting
+from letta_site.core.aio import in_db
+
+
+async def start() -> None:
+    """End what the last process left running, and take up what it had accepted.
+
+    The first hop also opens the connection that stays open: on SQLite the last one to close
+    would pay for a checkpoint of the write-ahead log each time.
+    """
+    await in_db(fail_interrupted)
+    for ref, seq in await in_db(list_waiting):
+        enqueue(ref, seq)

@@ -1,0 +1,188 @@
+"""Runs: accepting them, finding them, ending those that cannot end themselves."""
+
+from dataclasses import asdict
+from datetime import datetime
+
+from django.db.models import QuerySet
+
+from agents.engine.events import Failure
+from agents.models import Agent, Conversation, Run
+from agents.services.messages import from_part
+from agents.types import InputMessage, Json, RunInput, RunRef
+from letta_site.core.aio import write
+from letta_site.core.clock import now
+from letta_site.core.errors import Conflict, NotFound
+from letta_site.core.paging import page
+from letta_site.core.types import Actor, PageQuery
+
+ACTIVE = ("created", "running")
+
+# Which run status each stop reason means; every reason not named here is a failure.
+STATUS_OF_STOP: dict[str, str] = {
+    "end_turn": "completed",
+    "max_steps": "completed",
+    "tool_rule": "completed",
+    "requires_approval": "completed",
+    "cancelled": "cancelled",
+}
+
+
+def status_of(stop_reason: str) -> str:
+    """Return the run status that a stop reason means."""
+    return STATUS_OF_STOP.get(stop_reason, "failed")
+
+
+def open_run(actor: Actor, given: RunInput) -> tuple[RunRef, int]:
+    """Store a request durably and give it its place in the conversation's queue.
+
+    From here on nothing of it is lost. Returns the run and its sequence number. Raises NotFound
+    for an unknown agent or conversation.
+    """
+    with write():
+        agent = _locked_agent(actor, given.agent_id)
+        conversation_id = _conversation_of(agent, given.conversation_id)
+        agent.last_seq += 1
+        run = Run.objects.create(
+            org_id=agent.org_id,
+            agent=agent,
+            conversation_id=conversation_id,
+            seq=agent.last_seq,
+            background=given.background,
+            input=[_stored_input(message) for message in given.messages],
+            options=_options(given),
+            request_config=given.request_config,
+            metadata=given.metadata,
+            callback_url=given.callback_url,
+            resend_key=given.resend_key,
+            created_by_id=actor.id,
+        )
+        Agent.objects.filter(pk=agent.pk).update(last_seq=agent.last_seq)
+    return RunRef(run.id, agent.id, conversation_id, agent.org_id), run.seq
+
+
+def _locked_agent(actor: Actor, agent_id: str) -> Agent:
+    rows = Agent.objects.select_for_update().of(actor).only("id", "org_id", "last_seq")
+    agent: Agent | None = rows.filter(pk=agent_id).first()
+    if agent is None:
+        raise NotFound(f"Agent with ID {agent_id} not found")
+    return agent
+
+
+def _conversation_of(agent: Agent, conversation_id: str | None) -> str:
+    rows = Conversation.objects.filter(agent=agent).order_by()
+    wanted = rows.filter(pk=conversation_id) if conversation_id else rows.filter(is_default=True)
+    found = wanted.values_list("id", flat=True).first()
+    if found is None:
+        raise NotFound(f"Conversation {conversation_id or 'default'} not found")
+    return str(found)
+
+
+def _stored_input(message: InputMessage) -> Json:
+    return {
+        "role": message.role,
+        "content": [from_part(part) for part in message.parts],
+        "name": message.name,
+        "otid": message.otid,
+        "sender_id": message.sender_id,
+        "group_id": message.group_id,
+    }
+
+
+def _options(given: RunInput) -> Json:
+    return {
+        "max_steps": given.max_steps,
+        "stream_tokens": given.stream_tokens,
+        "override_model": given.override_model,
+        "override_system": given.override_system,
+    }
+
+
+def list_waiting() -> list[tuple[RunRef, int]]:
+    """Return every accepted run that has not started, with its sequence number."""
+    rows = Run.objects.filter(status="created").order_by("seq")
+    return [
+        (RunRef(row.id, row.agent_id, row.conversation_id, row.org_id), row.seq) for row in rows
+    ]
+
+
+def end_run(run_id: str, stop_reason: str, failure: Failure | None) -> None:
+    """End a run outside of a step, and note on its agent how it ended."""
+    moment = now()
+    with write():
+        run = Run.objects.filter(pk=run_id, status__in=ACTIVE).first()
+        if run is None:
+            return
+        Run.objects.filter(pk=run_id).update(**ending(run, stop_reason, failure, moment))
+        Agent.objects.filter(pk=run.agent_id).update(last_stop_reason=stop_reason)
+
+
+def failure_row(failure: Failure | None) -> Json | None:
+    """Return a failure as it is stored."""
+    return asdict(failure) if failure else None
+
+
+def ending(run: Run, stop_reason: str, failure: Failure | None, moment: datetime) -> Json:
+    """Return the fields of a run that ends at `moment`."""
+    began = run.started_at or run.created_at
+    return {
+        "status": "failed" if failure else status_of(stop_reason),
+        "stop_reason": stop_reason,
+        "completed_at": moment,
+        "total_duration_ns": int((moment - began).total_seconds() * 1e9),
+        "error": failure_row(failure),
+    }
+
+
+def fail_interrupted() -> int:
+    """Mark runs that were running when the server died as failed; return how many."""
+    with write():
+        return Run.objects.filter(status="running").update(
+            status="failed",
+            stop_reason="error",
+            completed_at=now(),
+            error={
+                "kind": "interrupted",
+                "message": "The server stopped while this run was under way.",
+                "todo": "Finished steps are kept. Send the message again to go on.",
+            },
+        )
+
+
+def close_waiting_run(actor: Actor, run_id: str, *, at: datetime) -> bool:
+    """Cancel a run that has not started; tell whether it was still waiting."""
+    with write():
+        return bool(
+            Run.objects.of(actor)
+            .filter(pk=run_id, status="created")
+            .update(status="cancelled", stop_reason="cancelled", completed_at=at)
+        )
+
+
+def active_run_ids(actor: Actor, agent_id: str) -> list[str]:
+    """Return the ids of an agent's runs that have not ended, oldest first."""
+    rows = Run.objects.of(actor).filter(agent_id=agent_id, status__in=ACTIVE).order_by("seq")
+    return list(rows.values_list("id", flat=True))
+
+
+def get_run(actor: Actor, run_id: str) -> Run:
+    """Return a run. Raises NotFound."""
+    run: Run | None = Run.objects.of(actor).filter(pk=run_id).first()
+    if run is None:
+        raise NotFound(f"Run with id '{run_id}' not found")
+    return run
+
+
+def list_runs(actor: Actor, *, query: PageQuery, filters: Json) -> list[Run]:
+    """Return a page of runs. `filters` are field lookups of Run."""
+    rows: QuerySet[Run] = Run.objects.of(actor).filter(**filters)
+    return page(rows, query)
+
+
+def delete_run(actor: Actor, run_id: str) -> Run:
+    """Delete the record of a run that has ended; its messages stay. Raises Conflict, NotFound."""
+    run = get_run(actor, run_id)
+    if run.status in ACTIVE:
+        raise Conflict(f"Run {run_id} is {run.status}.", todo="Cancel it first.")
+    with write():
+        Run.objects.filter(pk=run.pk).delete()
+    return run

@@ -1,0 +1,253 @@
+"""Loading: everything that a run needs, in one hop."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from agents.engine.ports import ChatRequest
+from agents.engine.prompt import compile_system
+from agents.engine.repair import mend
+from agents.engine.state import return_limit_chars
+from agents.engine.strategies import strategy_of
+from agents.llm.to_openai import build_messages, encode
+from agents.models import (
+    Agent,
+    AgentArchive,
+    AgentBlock,
+    AgentTool,
+    Conversation,
+    Message,
+    RequestPart,
+    Run,
+    Step,
+    Tool,
+)
+from agents.services.messages import number, store_messages, to_part, to_type
+from agents.types import AgentSpec, Json, ModelParams, ToolSpec, Transcript
+from agents.types import Message as MessageValue
+from letta_site.core.aio import write
+from letta_site.core.clock import now
+from letta_site.core.ids import new_id
+from letta_site.core.types import Actor
+from memory.logic.edits import BlockView
+from memory.models import Passage
+from memory.services.blocks import view_of
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A run that has left the queue: who works for whom, with what, from where."""
+
+    spec: AgentSpec
+    transcript: Transcript
+    inputs: tuple[MessageValue, ...]
+    actor: Actor
+    queued_ns: int
+
+
+def begin_run(run_id: str) -> Begun | None:
+    """Mark a waiting run as running, put its input into the history, and load what it needs.
+
+    Returns None when the run is not waiting any more (it was cancelled in the queue).
+    """
+    with write():
+        run = Run.objects.select_related("agent", "conversation").filter(pk=run_id).first()
+        if run is None or run.status != "created":
+            return None
+        started = now()
+        Run.objects.filter(pk=run_id).update(
+            status="running", started_at=started, heartbeat_at=started
+        )
+        inputs = _store_inputs(run)
+        _clear_window(run, inputs)
+        blocks = block_views(run.agent_id)
+        refresh_prompt(run.agent, run.conversation, blocks)
+    actor = Actor(run.org_id, run.created_by_id or "", "user")
+    queued_ns = int((started - run.created_at).total_seconds() * 1e9)
+    transcript = load_transcript(run.conversation, system=run.options.get("override_system"))
+    return Begun(_spec(run, blocks), transcript, tuple(inputs), actor, queued_ns)
+
+
+def _store_inputs(run: Run) -> list[MessageValue]:
+    agent = Agent.objects.select_for_update().only("id", "org_id", "last_seq").get(pk=run.agent_id)
+    moment = now()
+    values = number((_input_value(row, run, moment) for row in run.input), agent)
+    actor = Actor(run.org_id, run.created_by_id or "", "user")
+    store_messages(values, agent=agent, conversation_id=run.conversation_id, actor=actor)
+    Agent.objects.filter(pk=agent.pk).update(last_seq=agent.last_seq)
+    return values
+
+
+def _clear_window(run: Run, inputs: list[MessageValue]) -> None:
+    """Let an agent that keeps no message buffer start every run with its input alone."""
+    if not (run.agent.message_buffer_autoclear and inputs):
+        return
+    run.conversation.window_after_seq = inputs[0].seq - 1
+    run.conversation.summary_message_id = None
+    run.conversation.save(update_fields=["window_after_seq", "summary_message_id"])
+
+
+def _input_value(row: Json, run: Run, moment: datetime) -> MessageValue:
+    return MessageValue(
+        id=new_id("message"),
+        role=row["role"],
+        created_at=moment,
+        parts=tuple(to_part(part) for part in row["content"]),
+        name=row.get("name"),
+        otid=row.get("otid"),
+        sender_id=row.get("sender_id"),
+        group_id=row.get("group_id"),
+        run_id=run.id,
+    )
+
+
+def block_views(agent_id: str) -> tuple[BlockView, ...]:
+    """Return an agent's blocks in the order of attachment: one query."""
+    links = AgentBlock.objects.filter(agent_id=agent_id).select_related("block")
+    return tuple(view_of(link.block) for link in links)
+
+
+def tool_specs(agent_id: str) -> tuple[ToolSpec, ...]:
+    """Return an agent's tools in the order of attachment: one query."""
+    links = AgentTool.objects.filter(agent_id=agent_id).select_related("tool")
+    return tuple(tool_spec(link.tool) for link in links)
+
+
+def tool_spec(row: Tool) -> ToolSpec:
+    """Return a tool as an agent sees it."""
+    schema = row.json_schema or {}
+    return ToolSpec(
+        name=row.name,
+        description=schema.get("description") or row.description or "",
+        parameters=schema.get("parameters") or {"type": "object", "properties": {}},
+        tool_type=row.tool_type,
+        tool_id=row.id,
+        return_limit_chars=row.return_char_limit,
+        parallel=bool(row.enable_parallel_execution),
+    )
+
+
+def model_params(agent: Agent, *, handle: str | None = None) -> ModelParams:
+    """Return how an agent's model is to be called."""
+    config, settings = agent.llm_config, agent.model_settings
+    return ModelParams(
+        handle=handle or agent.model,
+        temperature=settings.get("temperature", config.get("temperature")),
+        max_tokens=settings.get("max_output_tokens", config.get("max_tokens")),
+        parallel_tool_calls=bool(
+            settings.get("parallel_tool_calls", config.get("parallel_tool_calls"))
+        ),
+        reasoning_effort=config.get("reasoning_effort"),
+        response_format=settings.get("response_format") or agent.response_format,
+    )
+
+
+def _spec(run: Run, blocks: tuple[BlockView, ...]) -> AgentSpec:
+    agent = run.agent
+    return AgentSpec(
+        agent_id=agent.id,
+        agent_type=agent.agent_type,
+        run_id=run.id,
+        conversation_id=run.conversation_id,
+        name=agent.name,
+        timezone=agent.timezone,
+        model=model_params(agent, handle=run.options.get("override_model")),
+        window_tokens=agent.context_window_limit,
+        tools=tool_specs(agent.id),
+        blocks=blocks,
+        tool_rules=tuple(agent.tool_rules),
+        max_steps=run.options.get("max_steps", 50),
+        stream_tokens=bool(run.options.get("stream_tokens")),
+    )
+
+
+def refresh_prompt(
+    agent: Agent, conversation: Conversation, blocks: tuple[BlockView, ...], *, force: bool = False
+) -> str | None:
+    """Compile the system message anew if a block, the instructions or a rule changed since.
+
+    Returns the new text, or None when the old one still holds. Call it inside `aio.write()`.
+    The head of the prompt stays byte for byte the same otherwise, which keeps provider caches warm.
+    """
+    versions: Json = {block.id: block.version for block in blocks}
+    versions["agent"] = [agent.system, agent.tool_rules, agent.agent_type]
+    if not force and conversation.compiled_versions == versions:
+        return None
+    text = _compile(agent, conversation, blocks)
+    Message.objects.filter(pk=conversation.system_message_id).update(
+        content=[{"type": "text", "text": text}], updated_at=now()
+    )
+    conversation.compiled_versions = versions
+    conversation.save(update_fields=["compiled_versions"])
+    return text
+
+
+def _compile(agent: Agent, conversation: Conversation, blocks: tuple[BlockView, ...]) -> str:
+    archives = AgentArchive.objects.filter(agent=agent).values("archive")
+    return compile_system(
+        system=agent.system,
+        blocks=blocks,
+        strategy=strategy_of(agent.agent_type),
+        tool_rules=tuple(agent.tool_rules),
+        agent_id=agent.id,
+        conversation_id="default" if conversation.is_default else conversation.id,
+        recompiled_at=now(),
+        previous_messages=Message.objects.filter(conversation=conversation).count(),
+        archival_count=Passage.objects.filter(archive__in=archives).count(),
+        timezone=agent.timezone,
+    )
+
+
+def load_transcript(conversation: Conversation, *, system: str | None = None) -> Transcript:
+    """Return what is in a conversation's window: one query, whatever the history's length."""
+    head = [conversation.system_message_id, conversation.summary_message_id]
+    rows = Message.objects.filter(conversation=conversation).order_by("seq")
+    window = rows.filter(seq__gt=conversation.window_after_seq) | rows.filter(pk__in=head)
+    values = {value.id: value for value in map(to_type, window)}
+    first = values.pop(conversation.system_message_id or "", None)
+    summary = values.pop(conversation.summary_message_id or "", None)
+    return Transcript(
+        system=system or (first.text if first else ""),
+        messages=tuple(one for one in values.values() if one.role != "summary"),
+        summary=summary,
+    )
+
+
+def rebuild_request(step: Step) -> Json:
+    """Return the request of a step as it was sent, put together from what was stored of it.
+
+    `verified` tells whether its bytes have the digest that was taken when it was sent; a later
+    edit of a message in its window makes it False.
+    """
+    stored = step.request
+    if not stored:
+        return {}
+    texts = dict(
+        RequestPart.objects.filter(pk__in=[stored["system"], stored["tools"]]).values_list()
+    )
+    body = _rebuild_body(step, texts[stored["system"]], json.loads(texts[stored["tools"]]))
+    digest = hashlib.sha256(encode(body)).hexdigest()
+    return {"body": body, "verified": digest == stored["sha256"]}
+
+
+def _rebuild_body(step: Step, system: str, tools: list[Json]) -> Json:
+    first, last = step.request["window"]
+    params = step.request["params"]
+    rows = Message.objects.filter(agent_id=step.agent_id, seq__gte=first, seq__lte=last)
+    rows = rows.filter(conversation_id=step.run.conversation_id).exclude(role="summary")
+    head = Message.objects.filter(pk=step.request.get("summary_message_id"))
+    chat = ChatRequest(
+        model=ModelParams(step.model_handle),
+        transcript=Transcript(
+            system,
+            mend([to_type(row) for row in rows.order_by("seq")]),
+            next((to_type(row) for row in head), None),
+        ),
+        tools=(),
+        tool_return_limit_chars=return_limit_chars(step.context_window_limit),
+    )
+    body: Json = {"model": params["model"], "messages": build_messages(chat)}
+    if tools:
+        body["tools"] = tools
+    return body | params

@@ -1,0 +1,259 @@
+"""Tools: creating, changing, finding, deleting."""
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+
+from django.db.models import Q, QuerySet
+
+from agents.models import Tool
+from agents.services.tool_schema import schema_of_source
+from agents.services.tool_seed import ensure_base_tools, offered_names
+from agents.types import Json
+from letta_site.core.aio import write
+from letta_site.core.errors import Invalid, Malformed, NotFound
+from letta_site.core.paging import page
+from letta_site.core.types import Actor, PageQuery
+
+MAX_NAME_CHARS = 48
+MAX_RETURN_LIMIT_CHARS = 1_000_000
+SOURCE_TYPES = ("python", "typescript", "json")
+TOOL_TYPES = (
+    "custom",
+    "letta_core",
+    "letta_memory_core",
+    "letta_multi_agent_core",
+    "letta_sleeptime_core",
+    "letta_voice_sleeptime_core",
+    "letta_builtin",
+    "letta_files_core",
+    "external_langchain",
+    "external_composio",
+    "external_mcp",
+)
+
+_NAME = re.compile(r"[A-Za-z0-9_-]+\Z")
+_PLAIN_FIELDS = (
+    "description",
+    "tags",
+    "source_type",
+    "args_json_schema",
+    "return_char_limit",
+    "pip_requirements",
+    "npm_requirements",
+    "default_requires_approval",
+    "enable_parallel_execution",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolDraft:
+    """A custom tool as somebody describes it. `fields` are columns of Tool by name."""
+
+    source_code: str
+    source_type: str = "python"
+    json_schema: Json | None = None
+    args_json_schema: Json | None = None
+    fields: Json = field(default_factory=dict)
+    project_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolFilter:
+    """Which tools to list; None asks for no restriction."""
+
+    name: str | None = None
+    names: tuple[str, ...] | None = None
+    tool_ids: tuple[str, ...] | None = None
+    search: str | None = None
+    tool_types: tuple[str, ...] | None = None
+    exclude_tool_types: tuple[str, ...] | None = None
+    only_letta: bool = False
+    without_letta: bool = False
+    project_id: str | None = None
+
+
+def save_tool(actor: Actor, draft: ToolDraft) -> Tool:
+    """Create a custom tool, or replace the one of that name.
+
+    The name is the one in its schema. Raises Invalid when no schema can be derived, or the name is
+    too long or a built-in tool's; Malformed for a TypeScript tool without a schema.
+    """
+    schema = _schema(draft)
+    name = _check_name(schema)
+    fields = {**draft.fields, "source_type": draft.source_type}
+    fields |= {"source_code": draft.source_code, "json_schema": schema}
+    fields |= {"args_json_schema": draft.args_json_schema, "metadata": _hashed(draft.source_code)}
+    fields.setdefault("description", schema.get("description"))
+    _check_fields(fields)
+    with write():
+        row = Tool.objects.of(actor).filter(name=name).first()
+        if row is None:
+            row = Tool(
+                org_id=actor.org_id, name=name, created_by_id=actor.id, project_id=draft.project_id
+            )
+        _assign(row, fields)
+        row.last_updated_by_id = actor.id
+        row.save()
+    return row
+
+
+def _assign(row: Tool, fields: Json) -> None:
+    for key, value in fields.items():
+        setattr(row, key, value)
+
+
+def _hashed(source: str) -> Json:
+    return {"tool_hash": hashlib.sha256(source.encode("utf-8", "replace")).hexdigest()}
+
+
+def _schema(draft: ToolDraft) -> Json:
+    if draft.source_type not in SOURCE_TYPES:
+        raise Invalid(f"Unknown tool source type: {draft.source_type}")
+    if not draft.source_code.strip():
+        raise Invalid("Custom tool is missing source_code field.")
+    if draft.json_schema:
+        return draft.json_schema
+    if draft.source_type == "typescript":
+        raise Malformed("TypeScript tools require an explicit json_schema parameter")
+    derived = schema_of_source(draft.source_code) if not draft.args_json_schema else _named(draft)
+    return derived
+
+
+def _named(draft: ToolDraft) -> Json:
+    """Return a schema whose parameters were given, and whose name and text are the source's."""
+    parameters = draft.args_json_schema or {}
+    found = re.findall(r"^\s*(?:async\s+)?def\s+(\w+)", draft.source_code, re.MULTILINE)
+    if not found:
+        raise Invalid("Failed to derive json schema: No functions found in source code")
+    text = draft.fields.get("description") or parameters.get("description") or ""
+    return {"name": found[-1], "description": text, "parameters": parameters}
+
+
+def _check_name(schema: Json) -> str:
+    name = schema.get("name")
+    if not isinstance(name, str) or not _NAME.match(name):
+        raise Invalid(f"{name!r} is not a tool name: use letters, digits, '_' and '-'.")
+    if len(name) > MAX_NAME_CHARS:
+        raise Invalid(
+            f"The tool name {name!r} has {len(name)} characters; it may have {MAX_NAME_CHARS}."
+        )
+    if name in offered_names():
+        raise Invalid(f"{name!r} is the name of a built-in tool; choose another one.")
+    return name
+
+
+def _check_fields(fields: Json) -> None:
+    limit = fields.get("return_char_limit")
+    if limit is not None and not 1 <= limit <= MAX_RETURN_LIMIT_CHARS:
+        raise Invalid(f"return_char_limit is {limit}; it must be 1 to {MAX_RETURN_LIMIT_CHARS}.")
+
+
+def get_tool(actor: Actor, tool_id: str) -> Tool:
+    """Return a tool. Raises NotFound."""
+    row: Tool | None = Tool.objects.of(actor).filter(pk=tool_id).first()
+    if row is None:
+        raise NotFound(f"Tool with id {tool_id} not found.")
+    return row
+
+
+def update_tool(actor: Actor, tool_id: str, *, changes: Json) -> Tool:
+    """Change a tool; None means unchanged. New source gives a new schema unless one is given.
+
+    Raises NotFound; Invalid when the new schema names another tool, or nothing can be derived.
+    """
+    changes = {key: value for key, value in changes.items() if value is not None}
+    with write():
+        row = get_tool(actor, tool_id)
+        if row.tool_type != "custom" and {"source_code", "json_schema"} & set(changes):
+            raise Invalid(f"{row.name!r} is built in; its code and schema cannot be changed.")
+        fields = {key: changes[key] for key in _PLAIN_FIELDS if key in changes}
+        fields |= _new_code(row, changes)
+        if "metadata" in changes:
+            fields["metadata"] = {**(row.metadata or {}), **changes["metadata"]}
+        _check_fields(fields)
+        _assign(row, fields)
+        row.touch(actor, *fields)
+    return row
+
+
+def _new_code(row: Tool, changes: Json) -> Json:
+    source, schema = changes.get("source_code"), changes.get("json_schema")
+    if schema is None and source is None:
+        return {}
+    if schema is None:
+        kind = changes.get("source_type") or row.source_type or "python"
+        args = changes.get("args_json_schema") or row.args_json_schema
+        schema = _schema(ToolDraft(source or "", kind, args_json_schema=args))
+    if _check_name(schema) != row.name:
+        raise Invalid(
+            f"The schema is of a tool named {schema['name']!r}, but this tool is {row.name!r}.",
+            todo="Make a new tool, or keep the name.",
+        )
+    if source is None:
+        return {"json_schema": schema}
+    metadata = {**(row.metadata or {}), **_hashed(source)}
+    return {"json_schema": schema, "source_code": source, "metadata": metadata}
+
+
+def delete_tool(actor: Actor, tool_id: str) -> None:
+    """Delete a tool and take it from every agent. Raises NotFound."""
+    with write():
+        get_tool(actor, tool_id).delete()
+
+
+def list_tools(actor: Actor, *, query: PageQuery, wanted: ToolFilter) -> list[Tool]:
+    """Return a page of tools, built-in ones included. Raises Invalid for an unknown type."""
+    ensure_base_tools(actor)
+    return page(_matching(actor, wanted), query)
+
+
+def count_tools(actor: Actor, *, wanted: ToolFilter) -> int:
+    """Return how many tools there are."""
+    ensure_base_tools(actor)
+    return _matching(actor, wanted).count()
+
+
+def _matching(actor: Actor, wanted: ToolFilter) -> QuerySet[Tool]:
+    rows: QuerySet[Tool] = Tool.objects.of(actor)
+    checks = {
+        "name": wanted.name,
+        "name__in": wanted.names,
+        "id__in": wanted.tool_ids,
+        "tool_type__in": _known_types(wanted.tool_types),
+    }
+    rows = rows.filter(**{key: value for key, value in checks.items() if value is not None})
+    if wanted.project_id:
+        rows = rows.filter(Q(project_id=wanted.project_id) | Q(project_id=None))
+    if wanted.search:
+        rows = rows.filter(name__icontains=wanted.search)
+    if wanted.exclude_tool_types:
+        rows = rows.exclude(tool_type__in=_known_types(wanted.exclude_tool_types) or ())
+    if wanted.only_letta:
+        rows = rows.filter(tool_type__startswith="letta_")
+    return rows.exclude(tool_type__startswith="letta_") if wanted.without_letta else rows
+
+
+def _known_types(types: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    unknown = set(types or ()) - set(TOOL_TYPES)
+    if unknown:
+        raise Invalid(f"Unknown tool types {sorted(unknown)}; the types are {list(TOOL_TYPES)}.")
+    return types
+
+
+def tools_by_name(actor: Actor, names: tuple[str, ...]) -> list[Tool]:
+    """Return the tools with these names, in this order. Raises Invalid naming the missing ones."""
+    found = {row.name: row for row in Tool.objects.of(actor).filter(name__in=names)}
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise Invalid(f"Tools not found by name: {missing}")
+    return [found[name] for name in names]
+
+
+def tools_by_id(actor: Actor, ids: tuple[str, ...]) -> list[Tool]:
+    """Return the tools with these ids, in this order. Raises Invalid naming the missing ones."""
+    found = {row.id: row for row in Tool.objects.of(actor).filter(pk__in=ids)}
+    missing = [one for one in ids if one not in found]
+    if missing:
+        raise Invalid(f"Tools not found by id: {missing}")
+    return [found[one] for one in ids]

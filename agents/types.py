@@ -1,0 +1,259 @@
+"""Frozen values that every room of `agents` speaks. No ORM row and no wire class goes further."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from memory.logic.edits import BlockEdit, BlockView
+
+Role = Literal["system", "user", "assistant", "tool", "summary", "approval"]
+Status = Literal["success", "error"]
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    """Words."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningPart:
+    """Thinking of the model. `native` tells a reasoning model's own from a prompted one."""
+
+    text: str
+    signature: str | None = None
+    native: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePart:
+    """A picture: either `url`, or `media_type` with base64 `data`."""
+
+    url: str | None = None
+    media_type: str | None = None
+    data: str | None = None
+
+
+Part = TextPart | ReasoningPart | ImagePart
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call that the model asked for. `arguments` is JSON text, as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolReturn:
+    """What a call gave back to the model."""
+
+    tool_call_id: str
+    name: str
+    text: str
+    status: Status = "success"
+    stdout: tuple[str, ...] = ()
+    stderr: tuple[str, ...] = ()
+    duration_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One entry of a history. `seq` is 0 until it is stored."""
+
+    id: str
+    role: Role
+    created_at: datetime
+    parts: tuple[Part, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_returns: tuple[ToolReturn, ...] = ()
+    approvals: tuple[Json, ...] = ()
+    seq: int = 0
+    name: str | None = None
+    otid: str | None = None
+    sender_id: str | None = None
+    group_id: str | None = None
+    step_id: str | None = None
+    run_id: str | None = None
+    model: str | None = None
+    is_err: bool = False
+
+    @property
+    def text(self) -> str:
+        """All words of the message, without reasoning."""
+        return "\n".join(part.text for part in self.parts if isinstance(part, TextPart))
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool as an agent sees it. `parameters` is a JSON schema of type object."""
+
+    name: str
+    description: str
+    parameters: Json
+    tool_type: str = "custom"
+    tool_id: str = ""
+    return_limit_chars: int = 50_000
+    parallel: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one model call, or of several added up. None means the provider did not say."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_input_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+    @property
+    def total_tokens(self) -> int:
+        """Prompt and completion together."""
+        return self.prompt_tokens + self.completion_tokens
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            _sum(self.cached_input_tokens, other.cached_input_tokens),
+            _sum(self.cache_write_tokens, other.cache_write_tokens),
+            _sum(self.reasoning_tokens, other.reasoning_tokens),
+        )
+
+
+def _sum(a: int | None, b: int | None) -> int | None:
+    return b if a is None else a if b is None else a + b
+
+
+@dataclass(frozen=True, slots=True)
+class ModelParams:
+    """Which model to call and how. `handle` is `provider/model`; `options` go to the provider."""
+
+    handle: str
+    temperature: float | None = None
+    max_tokens: int | None = None
+    parallel_tool_calls: bool = False
+    reasoning_effort: str | None = None
+    response_format: Json | None = None
+    options: Json = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSpec:
+    """An agent as the engine needs it, for one run."""
+
+    agent_id: str
+    agent_type: str
+    run_id: str
+    conversation_id: str
+    name: str
+    timezone: str
+    model: ModelParams
+    window_tokens: int
+    tools: tuple[ToolSpec, ...]
+    blocks: tuple[BlockView, ...]
+    tool_rules: tuple[Json, ...] = ()
+    max_steps: int = 50
+    stream_tokens: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What is in the window: the compiled system prompt, the summary, the messages, in order."""
+
+    system: str
+    messages: tuple[Message, ...]
+    summary: Message | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewPassage:
+    """A passage that a tool asks to be stored with the step."""
+
+    text: str
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievalRecord:
+    """A search that a tool made: kind is `messages` or `passages`; hits are {"id","score"}."""
+
+    kind: str
+    query: str
+    filters: Json
+    hits: tuple[Json, ...]
+    mode: str = "lexical"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOutcome:
+    """What running a tool gave: text for the model, and changes for the checkpoint to make."""
+
+    text: str
+    status: Status = "success"
+    edits: tuple[BlockEdit, ...] = ()
+    passages: tuple[NewPassage, ...] = ()
+    retrieval: RetrievalRecord | None = None
+    stdout: tuple[str, ...] = ()
+    stderr: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ToolContext:
+    """What a tool may know of its caller. `blocks` are as the running step sees them."""
+
+    agent_id: str
+    org_id: str
+    conversation_id: str
+    timezone: str
+    blocks: tuple[BlockView, ...]
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class InputMessage:
+    """A message as a client sent it."""
+
+    role: Role
+    parts: tuple[Part, ...]
+    name: str | None = None
+    otid: str | None = None
+    sender_id: str | None = None
+    group_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunInput:
+    """A request to an agent, as the desk hands it to the runner.
+
+    `request_config` is what the wire shows of it, `metadata` likewise (`run_type`);
+    `resend_key` tells a resend of the same request.
+    """
+
+    agent_id: str
+    messages: tuple[InputMessage, ...]
+    max_steps: int = 50
+    stream_tokens: bool = False
+    background: bool = False
+    conversation_id: str | None = None
+    override_model: str | None = None
+    override_system: str | None = None
+    request_config: Json = field(default_factory=dict)
+    metadata: Json = field(default_factory=dict)
+    callback_url: str | None = None
+    resend_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRef:
+    """A run by its ids."""
+
+    run_id: str
+    agent_id: str
+    conversation_id: str
+    org_id: str

@@ -1,0 +1,51 @@
+"""Keyset paging, in one place. Cursors are ids; ties of the sort key are broken by id."""
+
+from typing import TypeVar
+
+from django.db.models import F, Model, Q, QuerySet
+
+from letta_site.core.errors import Invalid, NotFound
+from letta_site.core.types import PageQuery
+
+MAX_LIMIT = 1000
+
+M = TypeVar("M", bound=Model)
+
+
+def check_limit(limit: int) -> int:
+    """Return a usable page size. Raises Invalid when it is not in 1..1000."""
+    if not 1 <= limit <= MAX_LIMIT:
+        raise Invalid(f"limit is {limit}; it must be from 1 to {MAX_LIMIT}.")
+    return limit
+
+
+def page(rows: "QuerySet[M]", query: PageQuery) -> list[M]:
+    """Return one page of `rows` in the order asked for.
+
+    Raises NotFound when a cursor names no row of `rows`, Invalid on a bad limit.
+    """
+    descending = query.order == "desc"
+    whole = rows
+    if query.after:
+        rows = rows.filter(_beyond(whole, query.after, query.order_by, forward=not descending))
+    if query.before:
+        rows = rows.filter(_beyond(whole, query.before, query.order_by, forward=descending))
+    if descending:
+        ordering = (F(query.order_by).desc(nulls_last=True), F("pk").desc())
+    else:
+        ordering = (F(query.order_by).asc(nulls_first=True), F("pk").asc())
+    return list(rows.order_by(*ordering)[: check_limit(query.limit)])
+
+
+def _beyond(rows: "QuerySet[M]", cursor: str, field: str, *, forward: bool) -> Q:
+    try:
+        edge = rows.order_by().values_list(field, flat=True).get(pk=cursor)
+    except rows.model.DoesNotExist:
+        raise NotFound(f"The cursor {cursor!r} names nothing in this list.") from None
+    side = "gt" if forward else "lt"
+    tie = Q(**{f"pk__{side}": cursor})
+    if edge is None:
+        known = Q(**{f"{field}__isnull": False})
+        return (Q(**{f"{field}__isnull": True}) & tie) | (known if forward else Q(pk__in=[]))
+    beyond = Q(**{f"{field}__{side}": edge}) | (Q(**{field: edge}) & tie)
+    return beyond if forward else beyond | Q(**{f"{field}__isnull": True})

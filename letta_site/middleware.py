@@ -1,0 +1,13 @@
+"""Placeholder."""
+
+
+class RequestGuard:
+    def __init__(self, g):
+        self.g = g
+
+    def __call__(self, r):
+        return self.g(r)
+
+
+class SignInGate(RequestGuard):
+    pass

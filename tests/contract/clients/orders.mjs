@@ -1,0 +1,55 @@
+// Carry out calls on a published client: one JSON line in, one out. Console output is collected.
+import { createInterface } from 'node:readline';
+
+const said = [];
+for (const level of ['log', 'warn', 'error']) {
+  console[level] = (...parts) => said.push(parts.map(String).join(' '));
+}
+
+export const camel = (name) => name.replace(/_([a-z0-9])/g, (_, letter) => letter.toUpperCase());
+export const snake = (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+export function renamed(value, rename) {
+  if (Array.isArray(value)) return value.map((item) => renamed(item, rename));
+  if (value === null || typeof value !== 'object' || value instanceof Date) return value;
+  const pairs = Object.entries(value).map(([key, item]) => [rename(key), renamed(item, rename)]);
+  return Object.fromEntries(pairs);
+}
+
+async function collected(value, firstPage) {
+  if (firstPage && value?.getPaginatedItems) return value.getPaginatedItems();
+  if (!value?.[Symbol.asyncIterator]) return value;
+  const items = [];
+  for await (const item of value) items.push(item);
+  return items;
+}
+
+async function carryOut(client, order, toClient) {
+  const names = order.path.split('.').map(camel);
+  const method = names.pop();
+  const owner = names.reduce((found, name) => found[name], client);
+  const rest = Object.keys(order.fields).length ? [toClient(order.fields)] : [];
+  return collected(await owner[method](...order.positional, ...rest), order.first_page);
+}
+
+function described(error) {
+  return {
+    kind: error.name ?? error.constructor.name,
+    status: error.status ?? error.statusCode ?? null,
+    body: error.error ?? error.body ?? null,
+    text: String(error),
+  };
+}
+
+export async function obey(client, { toClient = (x) => x, fromClient = (x) => x } = {}) {
+  for await (const line of createInterface({ input: process.stdin })) {
+    let outcome;
+    try {
+      const result = await carryOut(client, JSON.parse(line), toClient);
+      outcome = { result: fromClient(result) ?? null };
+    } catch (error) {
+      outcome = { error: described(error) };
+    }
+    process.stdout.write(`${JSON.stringify({ ...outcome, said: said.splice(0) })}\n`);
+  }
+}
