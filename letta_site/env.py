@@ -41,3 +41,9 @@ def whole(name: str, *, default: int, least: int = 0) -> int:
 def words(name: str) -> list[str]:
     """Return a comma-separated variable as a list without blanks."""
     return [word.strip() for word in text(name).split(",") if word.strip()]
+
+
+def ending_with(*suffixes: str) -> dict[str, str]:
+    """Return all variables whose names end so, read like `text`; for providers' keys and URLs."""
+    names = {name.removesuffix("_FILE") for name in os.environ}
+    return {name: value for name in names if name.endswith(suffixes) and (value := text(name))}

@@ -168,6 +168,10 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
 SECURE_REFERRER_POLICY = "same-origin"
 
+# --- models ----------------------------------------------------------------------------------
+# Letta's own names: OPENAI_API_KEY, OLLAMA_BASE_URL, VLLM_API_BASE, ...; see agents/llm/providers.
+PROVIDER_VARIABLES = env.ending_with("_API_KEY", "_BASE_URL", "_API_BASE")
+
 # --- runs ------------------------------------------------------------------------------------
 LLM_TIMEOUT_S = env.whole("LETTA_LLM_TIMEOUT_S", default=300, least=1)
 LLM_CONNECT_TIMEOUT_S = env.whole("LETTA_LLM_CONNECT_TIMEOUT_S", default=10, least=1)

@@ -39,9 +39,7 @@ class NewAgentForm(forms.Form):
     human = forms.CharField(
         label=_("human: what the agent knows of you"), required=False, widget=_area(2)
     )
-    persona = forms.CharField(
-        label=_("persona: who the agent is"), required=False, widget=_area(2)
-    )
+    persona = forms.CharField(label=_("persona: who the agent is"), required=False, widget=_area(2))
     extra_label = forms.CharField(label=_("Label"), required=False, max_length=100)
     extra_value = forms.CharField(label=_("Text"), required=False, widget=_area(2))
     tools = forms.MultipleChoiceField(
@@ -51,9 +49,7 @@ class NewAgentForm(forms.Form):
         label=_("Agent type"), choices=[(name, name) for name in AGENT_TYPES]
     )
     description = forms.CharField(label=_("Description"), required=False)
-    tags = forms.CharField(
-        label=_("Tags"), required=False, help_text=_("Separated by commas.")
-    )
+    tags = forms.CharField(label=_("Tags"), required=False, help_text=_("Separated by commas."))
     system = forms.CharField(
         label=_("System prompt"),
         required=False,
@@ -121,9 +117,7 @@ class SettingsForm(forms.Form):
 class PromptForm(forms.Form):
     """The system prompt of an agent."""
 
-    system = forms.CharField(
-        label=_("Instructions"), required=False, strip=False, widget=_area(6)
-    )
+    system = forms.CharField(label=_("Instructions"), required=False, strip=False, widget=_area(6))
 
     @property
     def system_count(self) -> str:
@@ -143,9 +137,7 @@ class AboutForm(forms.Form):
 class MessageForm(forms.Form):
     """A message to an agent."""
 
-    text = forms.CharField(
-        error_messages={"required": _("Write something to send.")}, strip=False
-    )
+    text = forms.CharField(error_messages={"required": _("Write something to send.")}, strip=False)
     role = forms.ChoiceField(choices=[("user", "user"), ("system", "system")], required=False)
     cid = forms.CharField(required=False, max_length=64)
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from agents.ade.timeline import FaultRow, Row, build_rows
+from agents.ade.timeline import FaultRow, Row, build_rows, spoken_words
 from agents.ade.toolcards import BlockChange
 from agents.models import Agent, Conversation, Message, Run
 from agents.services.messages import to_type
@@ -86,3 +86,10 @@ def fault_of(error: dict[str, Any] | None, run_id: str) -> FaultRow | None:
         text=str(error.get("message") or error.get("detail") or ""),
         todo=str(error.get("todo") or ""),
     )
+
+
+def last_words(agent: Agent) -> str:
+    """Return what the agent said last, for those who listen to the page."""
+    rows = Message.objects.filter(agent=agent, role="assistant").order_by("-seq")
+    row = rows.first()
+    return spoken_words(to_type(row)) if row else ""

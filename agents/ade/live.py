@@ -130,13 +130,13 @@ class LiveView:
             said = text_so_far(call.arguments, "message")
             self._say(event.message_id, said[len(row.text) :])
         elif is_new and call.name:
-            self._show_card(row, open_card(ToolCall(call.id, call.name, "")))
+            self._show_card(row, open_card(ToolCall(call.id, call.name, ""), row.dom_id))
 
     def _start_tool(self, event: ToolStarted) -> None:
         row = self._open(self._message_of.get(event.step_id, event.step_id))
         if row is None or event.call.name == REPLY_TOOL:
             return
-        self._show_card(row, open_card(event.call))
+        self._show_card(row, open_card(event.call, row.dom_id))
         self.push(fragments.status(status.using(event.call.name)))
 
     def _end_tool(self, event: ToolReturned) -> None:

@@ -22,9 +22,7 @@ LINK_REL = "noopener noreferrer nofollow"
 class _Renderer(RendererHTML):
     """Shows a picture as a link to it, since loading it would tell its server who reads."""
 
-    def image(
-        self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
-    ) -> str:
+    def image(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
         address = nh3.clean_text(str(tokens[idx].attrs.get("src", "")))
         words = self.renderInlineAsText(tokens[idx].children or [], options, env)
         return f'<a href="{address}">{nh3.clean_text(words or address)}</a>'

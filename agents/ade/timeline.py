@@ -127,6 +127,13 @@ def build_rows(messages: Sequence[Message], *, name: str, changes: Changes) -> l
     return rows
 
 
+def spoken_words(message: Message) -> str:
+    """Return what an agent's message says to its reader."""
+    calls = [call for call in message.tool_calls if call.name == REPLY_TOOL]
+    said = [str(parse_arguments(call.arguments).get("message", "")) for call in calls]
+    return "\n\n".join(text for text in [*said, message.text] if text)
+
+
 def step_dom_id(message: Message) -> str:
     """Return the id under which a step's row is found, live and stored."""
     return f"msg-{message.id}"
@@ -152,16 +159,20 @@ def _step_row(
     silent = [call for call in message.tool_calls if call.name != REPLY_TOOL]
     said = "\n\n".join(str(parse_arguments(c.arguments).get("message", "")) for c in spoken)
     own = message.text
+    dom_id = step_dom_id(message)
     if not message.tool_calls:
         said, own = own, ""
     return StepRow(
-        dom_id=step_dom_id(message),
+        dom_id=dom_id,
         seq=message.seq,
         at=message.created_at,
         name=name,
         reasoning=_reasoning(message),
         lead=to_html(own) if own else "",
-        tools=tuple(close_card(open_card(c), returns.get(c.id), changes.get(c.id)) for c in silent),
+        tools=tuple(
+            close_card(open_card(call, dom_id), returns.get(call.id), changes.get(call.id))
+            for call in silent
+        ),
         html=to_html(said) if said else "",
         model=message.model or "",
     )

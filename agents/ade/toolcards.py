@@ -39,6 +39,7 @@ class ToolCard:
     """What the template shows of a call. `status` is running, waiting, success or error."""
 
     id: str
+    dom_id: str
     name: str
     icon: str
     target: str = ""
@@ -54,11 +55,12 @@ def icon_of(name: str) -> str:
     return _ICONS.get(name.split("_", 1)[0], "wrench")
 
 
-def open_card(call: ToolCall) -> ToolCard:
-    """Return the card of a call that has no result yet."""
+def open_card(call: ToolCall, row_id: str) -> ToolCard:
+    """Return the card of a call that has no result yet, in the row with the id `row_id`."""
     arguments = parse_arguments(call.arguments)
     return ToolCard(
         id=call.id,
+        dom_id=f"{row_id}-{call.id}",
         name=call.name,
         icon=icon_of(call.name),
         target=_target(arguments),

@@ -7,7 +7,8 @@ who watch, and everything in them arrives again, whole, in the commit.
 from dataclasses import dataclass
 from datetime import datetime
 
-from agents.types import BlockView, Message, ToolCall, ToolReturn, Usage
+from agents.types import Message, ToolCall, ToolReturn, Usage
+from memory.logic.edits import BlockView
 
 
 @dataclass(frozen=True, slots=True)

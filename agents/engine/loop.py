@@ -4,7 +4,7 @@ PURE: the world enters through `ports`. It yields events and knows nothing of wh
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from agents.engine.compaction import make_room
@@ -39,7 +39,9 @@ from letta_site.core.errors import LLMError
 from letta_site.core.ids import new_id
 
 
-async def run_agent(spec: AgentSpec, transcript: Transcript, ports: Ports) -> AsyncIterator[Event]:
+async def run_agent(
+    spec: AgentSpec, transcript: Transcript, ports: Ports
+) -> AsyncGenerator[Event, None]:
     """Work on what is in the transcript until the turn ends; yield what happens.
 
     Always ends with RunFinished. Raises only for faults of the ledger or of this code itself.
@@ -75,7 +77,7 @@ class _Step:
         self.cancelled = False
         self.estimated_tokens = 0
 
-    async def events(self) -> AsyncIterator[Event]:
+    async def events(self) -> AsyncGenerator[Event, None]:
         """Make the step; yield what happens in it, the commit last."""
         self.estimated_tokens = await make_room(self.state, self.ports)
         draft = self.draft
@@ -90,7 +92,7 @@ class _Step:
                     yield event
         yield await self._commit()
 
-    async def _ask(self) -> AsyncIterator[Event]:
+    async def _ask(self) -> AsyncGenerator[Event, None]:
         began = self.ports.clock.ticks_ns()
         try:
             async with aclosing(self.ports.llm.ask(self.state.request())) as source:
@@ -106,7 +108,7 @@ class _Step:
             self.failure = Failure(error.kind, error.what, error.todo, error.detail)
         self.draft.llm_ns = self.ports.clock.ticks_ns() - began
 
-    async def _call_tools(self) -> AsyncIterator[Event]:
+    async def _call_tools(self) -> AsyncGenerator[Event, None]:
         for batch in _batches(self.plans, self.state):
             if self.cancelled or self.ports.cancel.is_set():
                 self.cancelled = True

@@ -1,13 +1,12 @@
 """The four doors through which the world enters the loop, and what passes through them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from agents.engine.events import Failure
 from agents.types import (
-    BlockView,
     Json,
     Message,
     ModelParams,
@@ -18,6 +17,7 @@ from agents.types import (
     Transcript,
     Usage,
 )
+from memory.logic.edits import BlockView
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Reply:
 class LLM(Protocol):
     """The telephone."""
 
-    def ask(self, request: ChatRequest) -> AsyncIterator[ReplyDelta | Reply]:
+    def ask(self, request: ChatRequest) -> AsyncGenerator[ReplyDelta | Reply, None]:
         """Yield pieces as they come, if asked to stream, and last the whole Reply.
 
         Raises LLMError when the provider fails for good.

@@ -93,10 +93,11 @@ def local_time(moment: datetime, timezone: str) -> str:
 
     An unknown `timezone` counts as UTC.
     """
-    return moment.astimezone(_zone(timezone)).strftime(_TIME_FORMAT)
+    return moment.astimezone(zone_of(timezone)).strftime(_TIME_FORMAT)
 
 
-def _zone(name: str) -> tzinfo:
+def zone_of(name: str) -> tzinfo:
+    """Return a time zone by its IANA name; UTC when there is none of that name."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):

@@ -8,8 +8,9 @@ from agents.engine.ports import ChatRequest, Committed, Reply
 from agents.engine.repair import mend
 from agents.engine.strategies import Strategy, strategy_of
 from agents.engine.tool_rules import RuleState, parse_rules
-from agents.types import AgentSpec, BlockView, Message, ToolSpec, Transcript, Usage
+from agents.types import AgentSpec, Message, ToolSpec, Transcript, Usage
 from letta_site.core.ids import new_id
+from memory.logic.edits import BlockView
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """Waiting for the world without going deaf to a cancel. PURE but for asyncio."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from typing import TypeVar
 
 from agents.engine.ports import CancelFlag
@@ -29,7 +29,9 @@ async def unless_cancelled(work: Awaitable[T], cancel: CancelFlag) -> T:
             await asyncio.wait({task})
 
 
-async def pieces_unless_cancelled(source: AsyncIterator[T], cancel: CancelFlag) -> AsyncIterator[T]:
+async def pieces_unless_cancelled(
+    source: AsyncIterator[T], cancel: CancelFlag
+) -> AsyncGenerator[T, None]:
     """Yield from `source`. Raises Cancelled as soon as the flag goes up, also between pieces."""
     flag = asyncio.ensure_future(cancel.wait())
     try:

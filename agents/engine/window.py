@@ -149,7 +149,7 @@ def _memory_section(system: str) -> str:
 
 
 def _turn_starts(messages: Sequence[Message]) -> list[int]:
-    """Return where turns begin: at input that follows no other input and splits no call."""
+    """Return where turns begin: at input of a new run, where no call is split from its return."""
     opened: dict[str, int] = {}
     spans: list[tuple[int, int]] = []
     for at, message in enumerate(messages):
@@ -163,9 +163,17 @@ def _turn_starts(messages: Sequence[Message]) -> list[int]:
     starts = [
         at
         for at, message in enumerate(messages)
-        if _is_input(message) and at not in inside and not (at and _is_input(messages[at - 1]))
+        if at not in inside and _opens_turn(message, messages[at - 1] if at else None)
     ]
     return starts if starts[:1] == [0] else [0, *starts]
+
+
+def _opens_turn(message: Message, before: Message | None) -> bool:
+    if not _is_input(message):
+        return False
+    # Several inputs of one request belong together; unanswered ones of failed runs do not.
+    together = before is not None and _is_input(before) and before.run_id == message.run_id
+    return not (together and message.run_id)
 
 
 def _is_input(message: Message) -> bool:

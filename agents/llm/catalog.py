@@ -19,7 +19,6 @@ from agents.llm.providers import (
     is_embedding,
     window_of,
 )
-from letta_site import env
 from letta_site.core.errors import Invalid, NotFound
 from letta_site.core.models import Provider
 from letta_site.core.openai_client import list_model_rows
@@ -39,14 +38,19 @@ def _with_suffix(url: str, suffix: str) -> str:
     return url.rstrip("/") + suffix
 
 
+def _variable(names: tuple[str, ...]) -> str:
+    known: dict[str, str] = settings.PROVIDER_VARIABLES
+    return next((known[name] for name in names if name in known), "")
+
+
 def _from_environment(row: ProviderRow) -> ProviderEntry:
-    given = env.text(*row.url_names) if row.url_names else ""
+    given = _variable(row.url_names)
     return ProviderEntry(
         id="",
         name=row.name,
         provider_type=row.provider_type,
         base_url=_with_suffix(given, row.url_suffix) or row.base_url,
-        api_key=env.text(*row.key_names) if row.key_names else "",
+        api_key=_variable(row.key_names),
         needs_key=row.needs_key,
         key_hint=" or ".join(row.key_names or row.url_names),
     )

@@ -1,6 +1,6 @@
 """Which telephone to pick up."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from agents.engine.ports import LLM, ChatRequest, Reply, ReplyDelta
@@ -19,7 +19,7 @@ class Exchange:
         self._org_id = org_id
         self._phones: dict[str, LLM] = {DEMO_HANDLE: DemoLLM()}
 
-    async def ask(self, request: ChatRequest) -> AsyncIterator[ReplyDelta | Reply]:
+    async def ask(self, request: ChatRequest) -> AsyncGenerator[ReplyDelta | Reply, None]:
         """See the LLM port. A handle that names nothing any more is an LLMError too."""
         phone = await self._phone(request.model.handle)
         async with aclosing(phone.ask(request)) as pieces:

@@ -1,7 +1,7 @@
 """The telephone to every OpenAI-compatible server."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
@@ -26,7 +26,7 @@ class OpenAIChat:
     def __init__(self, model: ModelEntry) -> None:
         self.model = model
 
-    async def ask(self, request: ChatRequest) -> AsyncIterator[ReplyDelta | Reply]:
+    async def ask(self, request: ChatRequest) -> AsyncGenerator[ReplyDelta | Reply, None]:
         """See the LLM port."""
         provider = self.model.provider
         if not provider.configured:
@@ -76,7 +76,7 @@ async def _whole(client: AsyncOpenAI, body: Json, buffer: ReplyBuffer) -> None:
 
 async def _stream(
     client: AsyncOpenAI, body: Json, buffer: ReplyBuffer
-) -> AsyncIterator[ReplyDelta]:
+) -> AsyncGenerator[ReplyDelta, None]:
     stream = await client.post(
         "/chat/completions",
         body=body,

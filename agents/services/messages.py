@@ -3,9 +3,10 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import cast
 
 from agents.models import Agent, Message
-from agents.types import ImagePart, Json, Part, ReasoningPart, TextPart, ToolCall, ToolReturn
+from agents.types import ImagePart, Json, Part, ReasoningPart, Role, TextPart, ToolCall, ToolReturn
 from agents.types import Message as MessageValue
 from letta_site.core.clock import now
 from letta_site.core.types import Actor
@@ -64,7 +65,7 @@ def to_type(row: Message) -> MessageValue:
     """Return the value of a stored message."""
     return MessageValue(
         id=row.id,
-        role=row.role,
+        role=cast(Role, row.role),
         created_at=row.created_at,
         parts=tuple(to_part(part) for part in row.content),
         tool_calls=tuple(ToolCall(**call) for call in row.tool_calls),

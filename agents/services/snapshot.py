@@ -250,4 +250,4 @@ def _rebuild_body(step: Step, system: str, tools: list[Json]) -> Json:
     body: Json = {"model": params["model"], "messages": build_messages(chat)}
     if tools:
         body["tools"] = tools
-    return body | params
+    return {**body, **params}

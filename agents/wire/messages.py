@@ -52,9 +52,7 @@ class View:
 
     def speaks_by(self, tool_name: str) -> bool:
         """Tell whether calls of this tool are to be shown as the agent's words."""
-        return (
-            self.use_assistant_message and not self.text_is_reply and tool_name == self.tool_name
-        )
+        return self.use_assistant_message and not self.text_is_reply and tool_name == self.tool_name
 
     def wants(self, message_type: str) -> bool:
         """Tell whether the caller asked for this type."""

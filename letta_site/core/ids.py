@@ -26,7 +26,7 @@ def maker(prefix: str) -> "partial[str]":
 def is_id(value: str, *prefixes: str) -> bool:
     """Tell whether `value` is well formed and carries one of `prefixes`."""
     match = _PATTERN.match(value)
-    return bool(match) and match["prefix"] in prefixes
+    return match is not None and match["prefix"] in prefixes
 
 
 def check_id(value: str, *prefixes: str) -> str:

@@ -38,10 +38,10 @@ def page(rows: "QuerySet[M]", query: PageQuery) -> list[M]:
 
 
 def _beyond(rows: "QuerySet[M]", cursor: str, field: str, *, forward: bool) -> Q:
-    try:
-        edge = rows.order_by().values_list(field, flat=True).get(pk=cursor)
-    except rows.model.DoesNotExist:
-        raise NotFound(f"The cursor {cursor!r} names nothing in this list.") from None
+    found = rows.order_by().filter(pk=cursor).values_list(field).first()
+    if found is None:
+        raise NotFound(f"The cursor {cursor!r} names nothing in this list.")
+    edge = found[0]
     side = "gt" if forward else "lt"
     tie = Q(**{f"pk__{side}": cursor})
     if edge is None:

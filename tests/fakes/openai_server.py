@@ -54,6 +54,7 @@ class Recorded:
     path: str
     headers: dict[str, str]
     body: Json
+    raw: bytes = b""
 
 
 class FakeOpenAI:
@@ -203,12 +204,14 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         routes = {"/v1/chat/completions": self._chat, "/v1/embeddings": self._embed}
-        self._answer(json.loads(raw or b"{}"), routes)
+        self._answer(json.loads(raw or b"{}"), routes, raw)
 
-    def _answer(self, body: Json, routes: dict[str, Callable[[Json], None]]) -> None:
+    def _answer(
+        self, body: Json, routes: dict[str, Callable[[Json], None]], raw: bytes = b""
+    ) -> None:
         path = self.path.split("?")[0].rstrip("/")
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self.server.fake.requests.append(Recorded(path, headers, body))
+        self.server.fake.requests.append(Recorded(path, headers, body, raw))
         route = routes.get(path)
         if route is None:
             self._fail(Failure(404, error_body(f"Invalid URL ({self.command} {self.path})")))

@@ -1,7 +1,7 @@
 """Ports without a world: a ledger in a list, a toolbox of plain functions, a scripted model."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
@@ -59,7 +59,7 @@ class ScriptedPhone:
     asked: list[ChatRequest] = field(default_factory=list)
     pause_s: float = 0
 
-    async def ask(self, request: ChatRequest) -> AsyncIterator[ReplyDelta | Reply]:
+    async def ask(self, request: ChatRequest) -> AsyncGenerator[ReplyDelta | Reply, None]:
         """See the LLM port."""
         self.asked.append(request)
         await asyncio.sleep(self.pause_s)

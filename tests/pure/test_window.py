@@ -197,3 +197,10 @@ def test_cleaned_text_can_be_stored_and_stays_clean(text: str) -> None:
     clean = clean_text(text)
     clean.encode("utf-8")
     assert "\0" not in clean and clean_text(clean) == clean
+
+
+def test_inputs_of_one_request_leave_together() -> None:
+    note, question = (replace(user(text), run_id="run-1") for text in ("note", "question"))
+    assert evict([note, question], budget_tokens=1).leaving == ()
+    other = replace(user("again"), run_id="run-2")
+    assert evict([note, question, other], budget_tokens=1).leaving == (note, question)

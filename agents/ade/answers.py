@@ -1,0 +1,58 @@
+"""How the views answer: a page or a fragment, a redirect, an error beside its cause."""
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any
+
+from django.contrib import messages
+from django.forms import Form
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django_htmx.http import HttpResponseClientRedirect
+
+from letta_site.core.errors import AppError, NotFound
+
+View = Callable[..., HttpResponse]
+
+
+def found(view: View) -> View:
+    """Answer 404 with a page when a service finds nothing."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except NotFound as error:
+            raise Http404(error.what) from error
+
+    return wrapped
+
+
+def is_htmx(request: HttpRequest) -> bool:
+    """Whether htmx asks, and a fragment is the answer."""
+    return bool(request.htmx)  # type: ignore[attr-defined]
+
+
+def fragment(
+    request: HttpRequest, name: str, context: Mapping[str, Any], *, status: int = 200
+) -> HttpResponse:
+    """Answer with a partial."""
+    return render(request, name, dict(context), status=status)
+
+
+def go(request: HttpRequest, address: str) -> HttpResponse:
+    """Send the reader to another page, whoever asked."""
+    return HttpResponseClientRedirect(address) if is_htmx(request) else redirect(address)
+
+
+def done(request: HttpRequest, address: str, text: str = "") -> HttpResponse:
+    """Answer a form without JavaScript that has been carried out."""
+    messages.success(request, text or _("Saved"))
+    return redirect(address)
+
+
+def refused(form: Form, error: AppError, field: str | None = None) -> None:
+    """Put what a service refused beside the field it is about."""
+    text = f"{error.what} {error.todo}".strip()
+    form.add_error(field if field in form.fields else None, text)

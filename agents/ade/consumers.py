@@ -1,0 +1,207 @@
+"""The one WebSocket of an open workspace: what the agent does, live, and what its reader sends.
+
+A page says first up to which sequence number it has been rendered (`resume`); everything stored
+since, and everything that happens from then on, is pushed as fragments.
+"""
+
+import asyncio
+import json
+import logging
+from contextlib import suppress
+from typing import Any
+
+from channels.generic.websocket import AsyncWebsocketConsumer
+
+from agents.ade import fragments, history, status
+from agents.ade.forms import MessageForm
+from agents.ade.live import LiveView
+from agents.ade.state_fragments import Page, renewed_state
+from agents.ade.talk import say_to_agent
+from agents.ade.timeline import FaultRow, Row
+from agents.ade.visitor import actor_of_socket
+from agents.engine.events import Event, Failure, RunFinished, RunStarted, StepCommitted
+from agents.models import Agent
+from agents.runtime import bus, runner
+from agents.types import RunRef
+from letta_site.core.aio import in_db, spawn
+from letta_site.core.errors import AppError
+from letta_site.core.types import Actor
+
+log = logging.getLogger(__name__)
+
+FLUSH_S = 0.045
+NOT_ALLOWED, NOT_THERE = 4403, 4404
+
+
+class WorkspaceConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+    """Serves one page of one agent."""
+
+    actor: Actor
+    agent: Agent
+    live: LiveView | None = None
+    ear: bus.Subscription | None = None
+    work: "asyncio.Task[None] | None" = None
+
+    async def connect(self) -> None:
+        """Accept the reader of an agent that exists."""
+        actor = actor_of_socket(self.scope)
+        await self.accept()
+        if actor is None:
+            await self.close(NOT_ALLOWED)
+            return
+        self.actor = actor
+        agent_id = self.scope["url_route"]["kwargs"]["agent_id"]
+        agent = await in_db(_find_agent, actor, agent_id)
+        if agent is None:
+            await self.close(NOT_THERE)
+            return
+        self.agent = agent
+        self.ear = bus.subscribe(agent_id)
+
+    async def disconnect(self, code: int) -> None:
+        """Stop listening; the agent goes on."""
+        if self.ear:
+            self.ear.close()
+        if self.work:
+            self.work.cancel()
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Take a form of the page."""
+        given = parse(text_data)
+        act = {"resume": self._resume, "send": self._send_message, "stop": self._stop}
+        handler = act.get(str(given.get("action")))
+        if handler and self.ear:
+            await handler(given)
+
+    async def _resume(self, given: dict[str, Any]) -> None:
+        """Bring the page up to date, then keep it so."""
+        if self.work:
+            self.work.cancel()
+        self.live = LiveView(self.agent.name, _whole(given.get("seq")), self._view())
+        names = given.get("blocks")
+        shown = {str(one) for one in names} if isinstance(names, list) else set()
+        page = Page(self.actor, self.agent.id, shown, self._csrf_token())
+        self.work = spawn(self._follow(self.live, page), name=f"page of {self.agent.id}")
+
+    async def _follow(self, live: LiveView, page: Page) -> None:
+        assert self.ear is not None
+        try:
+            await self._catch_up(live)
+            live.push(await in_db(_present_status, self.agent))
+            async for ref, event in _batched(self.ear, live, self._flush):
+                await self._show(live, page, ref, event)
+        except Exception:
+            log.exception("The page of %s lost its feed", self.agent.id)
+            with suppress(Exception):
+                await self.close(1011)
+
+    async def _flush(self, live: LiveView) -> None:
+        if html := live.flush():
+            await self.send(text_data=html)
+
+    async def _show(self, live: LiveView, page: Page, ref: RunRef, event: Event) -> None:
+        if isinstance(event, RunStarted):
+            await self._catch_up(live)
+            live.push(fragments.status(status.thinking()))
+        elif isinstance(event, StepCommitted):
+            await self._catch_up(live)
+            live.push(await in_db(renewed_state, page, event.changed_blocks, event.passages_added))
+        elif isinstance(event, RunFinished):
+            await self._finish(live, page, ref, event)
+        else:
+            live.absorb(event)
+
+    async def _catch_up(self, live: LiveView) -> None:
+        live.settle(await in_db(history.rows_after, self.agent, live.seq))
+
+    async def _finish(self, live: LiveView, page: Page, ref: RunRef, event: RunFinished) -> None:
+        await self._catch_up(live)
+        live.close()
+        if event.failure:
+            live.push(fragments.fault(_fault_row(event.failure, ref)))
+        state = status.after(event.stop_reason, failed=event.failure is not None)
+        live.push(
+            fragments.status(state),
+            await in_db(_last_run_line, self.agent),
+            await in_db(renewed_state, page, (), 0),
+            fragments.say(await in_db(_last_words, self.agent)),
+        )
+
+    async def _send_message(self, given: dict[str, Any]) -> None:
+        form = MessageForm(given)
+        cid = str(given.get("cid") or "")[:64]
+        if not form.is_valid():
+            error = next(iter(form.errors.values()))[0]
+            await self.send(text_data=fragments.ack(cid, str(error)))
+            return
+        try:
+            await runner.accept(self.actor, say_to_agent(self.agent.id, form.cleaned_data))
+            await self.send(text_data=fragments.ack(cid))
+        except AppError as error:
+            await self.send(text_data=fragments.ack(cid, f"{error.what} {error.todo}".strip()))
+
+    async def _stop(self, _given: dict[str, Any]) -> None:
+        with suppress(AppError):
+            await runner.cancel_runs(self.actor, self.agent.id, None)
+
+    def _view(self) -> str:
+        return "debug" if b"view=debug" in self.scope.get("query_string", b"") else "chat"
+
+    def _csrf_token(self) -> str:
+        """Pushed forms carry the token that the page's own forms were given."""
+        return str(self.scope.get("cookies", {}).get("csrftoken", ""))
+
+
+async def _batched(ear: bus.Subscription, live: LiveView, flush: Any) -> Any:
+    """Yield events as they come; call `flush` when none came, or the last call is too long ago."""
+    loop = asyncio.get_running_loop()
+    due = 0.0
+    await flush(live)
+    while True:
+        wait = max(0.0, due - loop.time()) if live.waiting else None
+        try:
+            item = await asyncio.wait_for(ear.get(), wait)
+        except TimeoutError:
+            await flush(live)
+            continue
+        if not live.waiting:
+            due = loop.time() + FLUSH_S
+        yield item
+        if loop.time() >= due:
+            await flush(live)
+
+
+def parse(text: str | None) -> dict[str, Any]:
+    """Return the fields of a form that the WebSocket extension sent; nothing for anything else."""
+    try:
+        found = json.loads(text or "")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _whole(value: Any) -> int:
+    return value if isinstance(value, int) and 0 <= value < 2**62 else 0
+
+
+def _find_agent(actor: Actor, agent_id: str) -> Agent | None:
+    agent: Agent | None = Agent.objects.of(actor).filter(pk=agent_id).first()
+    return agent
+
+
+def _present_status(agent: Agent) -> str:
+    return fragments.status(status.of_run(history.last_run(agent)))
+
+
+def _last_run_line(agent: Agent) -> str:
+    return fragments.run_line(status.run_line(history.last_run(agent)))
+
+
+def _last_words(agent: Agent) -> str:
+    return history.last_words(agent)
+
+
+def _fault_row(failure: Failure, ref: RunRef) -> Row:
+    found = {"message": failure.message, "todo": failure.todo, "detail": failure.detail}
+    row = history.fault_of(found, ref.run_id)
+    return row or FaultRow(f"fault-{ref.run_id}", failure.message)

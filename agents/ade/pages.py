@@ -1,0 +1,220 @@
+"""What the pages of agents show, read from the database in a fixed number of queries."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from agents.ade import history, status
+from agents.ade.forms import AboutForm, Choices, PromptForm, SettingsForm
+from agents.ade.snippets import snippets_for
+from agents.ade.state import agent_block_cards, agent_meter, passage_list
+from agents.ade.status import Status
+from agents.ade.toolcards import icon_of
+from agents.ade.visitor import actor_of
+from agents.llm.catalog import list_models
+from agents.models import Agent, Tool
+from agents.services.snapshot import model_params
+from letta_site.core.errors import NotFound
+from letta_site.core.types import Actor
+from memory.ade.forms import NewBlockForm, PassageForm
+from memory.models import Block
+
+SPARE_BLOCKS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class AgentLine:
+    """An agent in the list."""
+
+    id: str
+    name: str
+    description: str
+    model: str
+    tags: Sequence[str]
+    status: Status | None
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ToolLine:
+    """A tool in a list."""
+
+    id: str
+    name: str
+    icon: str
+    description: str
+    asks_first: bool
+
+
+def find_agent(actor: Actor, agent_id: str) -> Agent:
+    """Return an agent. Raises NotFound."""
+    agent: Agent | None = Agent.objects.of(actor).filter(pk=agent_id).first()
+    if agent is None:
+        raise NotFound(f"Agent with ID {agent_id} not found")
+    return agent
+
+
+def agent_line(agent: Agent) -> AgentLine:
+    """Return the line of an agent whose tags are prefetched."""
+    ended = agent.last_run_completion or agent.last_stop_reason
+    return AgentLine(
+        id=agent.id,
+        name=agent.name,
+        description=agent.description or "",
+        model=agent.model,
+        tags=tags_of(agent),
+        status=status.after(agent.last_stop_reason) if ended else None,
+        updated_at=agent.updated_at,
+    )
+
+
+def tags_of(agent: Agent) -> list[str]:
+    """Return the tags of an agent in their order."""
+    return [row.tag for row in agent.tag_rows.all()]
+
+
+def model_choices(actor: Actor, *, present: str = "") -> Choices:
+    """Return the chat models to choose from, with the present one even if nobody offers it now."""
+    handles = [one.handle for one in list_models(actor.org_id) if one.model_type == "llm"]
+    if present and present not in handles:
+        handles.insert(0, present)
+    return [(handle, _choice_label(handle)) for handle in handles]
+
+
+def _choice_label(handle: str) -> str:
+    return _("%(handle)s (offline, rule-based)") % {"handle": handle} if _is_demo(handle) else handle
+
+
+def _is_demo(handle: str) -> bool:
+    return handle == "letta/demo"
+
+
+def tool_lines(rows: "QuerySet[Tool]") -> list[ToolLine]:
+    """Return tools as lines: one query, without their code and schemas."""
+    found = rows.only("id", "name", "description", "default_requires_approval")
+    return [
+        ToolLine(
+            row.id,
+            row.name,
+            icon_of(row.name),
+            row.description or "",
+            bool(row.default_requires_approval),
+        )
+        for row in found
+    ]
+
+
+def tools_context(actor: Actor, agent: Agent) -> dict[str, Any]:
+    """Return the tools of an agent and those it could get."""
+    attached = tool_lines(Tool.objects.filter(agent_links__agent=agent).order_by("agent_links__id"))
+    has = {line.id for line in attached}
+    others = tool_lines(Tool.objects.of(actor).order_by("name"))
+    return {
+        "agent": agent,
+        "tools": attached,
+        "spare_tools": [line for line in others if line.id not in has],
+    }
+
+
+def settings_form(actor: Actor, agent: Agent, data: Any = None) -> SettingsForm:
+    """Return the form of an agent's model."""
+    params = model_params(agent)
+    initial = {
+        "model": agent.model,
+        "context_window_limit": agent.context_window_limit,
+        "temperature": params.temperature,
+        "max_output_tokens": params.max_tokens,
+    }
+    models = model_choices(actor, present=agent.model)
+    return SettingsForm(data, models=models, initial=initial, auto_id="settings-%s")
+
+
+def prompt_form(agent: Agent, data: Any = None) -> PromptForm:
+    """Return the form of an agent's system prompt."""
+    return PromptForm(data, initial={"system": agent.system}, auto_id="prompt-%s")
+
+
+def about_form(agent: Agent, data: Any = None) -> AboutForm:
+    """Return the form of an agent's name, description and tags."""
+    initial = {
+        "name": agent.name,
+        "description": agent.description or "",
+        "tags": ", ".join(tags_of(agent)),
+    }
+    return AboutForm(data, initial=initial, auto_id="about-%s")
+
+
+def spare_blocks(actor: Actor, agent: Agent) -> "QuerySet[Block]":
+    """Return blocks that the agent could get: those whose label it does not have yet."""
+    taken = Block.objects.filter(agent_links__agent=agent).values("label")
+    rows: QuerySet[Block] = Block.objects.of(actor).exclude(label__in=taken).order_by("label", "pk")
+    return rows[:SPARE_BLOCKS]
+
+
+def state_context(actor: Actor, agent: Agent, *, query: str = "") -> dict[str, Any]:
+    """Return the blocks and passages of an agent with empty forms for more."""
+    return {
+        "agent": agent,
+        "blocks": agent_block_cards(agent),
+        "spare_blocks": spare_blocks(actor, agent),
+        "block_form": NewBlockForm(auto_id="new-block-%s"),
+        "passages": passage_list(actor, agent, query),
+        "passage_form": PassageForm(auto_id="new-passage-%s"),
+    }
+
+
+def talk_context(agent: Agent, *, before: int | None, view: str) -> dict[str, Any]:
+    """Return the conversation, the state of the agent, and the meter of its window."""
+    conversation = history.main_conversation(agent)
+    rows, older = history.page_of_rows(agent, conversation, before=before)
+    run = history.last_run(agent)
+    fault = history.fault_of(run.error, run.id) if run and not before else None
+    return {
+        "rows": [*rows, fault] if fault else rows,
+        "older_than": older,
+        "status": status.of_run(run),
+        "run_meta": status.run_line(run),
+        "ctx": agent_meter(agent, conversation),
+        "view": view,
+    }
+
+
+def workspace_context(request: HttpRequest, agent_id: str) -> dict[str, Any]:
+    """Return everything that the workspace shows."""
+    actor = actor_of(request)
+    agent = find_agent(actor, agent_id)
+    view = "debug" if request.GET.get("view") == "debug" else "chat"
+    before = request.GET.get("before", "")
+    return {
+        **talk_context(agent, before=int(before) if before.isdigit() else None, view=view),
+        **tools_context(actor, agent),
+        **state_context(actor, agent, query=request.GET.get("passages", "")),
+        "settings_form": settings_form(actor, agent),
+        "prompt_form": prompt_form(agent),
+        "about_form": about_form(agent),
+        "snippets": snippets_for(agent, request.build_absolute_uri("/")),
+        "suggestions": suggestions(),
+        "short_id": f"{agent.id[:10]}…{agent.id[-4:]}",
+        "ws_url": socket_url(request, agent, view),
+        "section": "agents",
+    }
+
+
+def socket_url(request: HttpRequest, agent: Agent, view: str) -> str:
+    """Return the address of the page's WebSocket, below the path the site is mounted on."""
+    mount = request.path.removesuffix(f"/agents/{agent.id}")
+    return f"{mount}/ws/agents/{agent.id}" + ("?view=debug" if view == "debug" else "")
+
+
+def suggestions() -> list[str]:
+    """Return first messages that show what an agent does with its memory."""
+    return [
+        _("My name is Ada and I live in Oslo."),
+        _("Remember that I like rye bread."),
+        _("What do you know about me?"),
+    ]

@@ -1,0 +1,65 @@
+"""What the right pane shows: the context window, memory blocks, archival memory. Reading only."""
+
+from collections.abc import Collection
+
+from django.urls import reverse
+
+from agents.ade.meter import Meter, measure
+from agents.engine.state import return_limit_chars
+from agents.engine.window import estimate_request
+from agents.models import Agent, AgentArchive, Conversation
+from agents.services.snapshot import load_transcript, tool_specs
+from letta_site.core.types import Actor
+from memory.ade.cards import PASSAGES_SHOWN, BlockCard, PassageList, block_cards
+from memory.models import Block, Passage
+from memory.services.search import SearchQuery, search
+
+MAX_FOUND = 50
+
+
+def agent_meter(agent: Agent, conversation: Conversation | None = None) -> Meter:
+    """Measure the next request of an agent, as far as it can be known before it is made."""
+    if conversation is None:
+        conversation = Conversation.objects.get(agent=agent, is_default=True)
+    window = load_transcript(conversation)
+    found = estimate_request(
+        window.system,
+        window.messages,
+        tool_specs(agent.id),
+        window.summary,
+        return_limit_chars=return_limit_chars(agent.context_window_limit),
+    )
+    parts = [
+        ("system", found.system),
+        ("tools", found.tools),
+        ("memory", found.memory),
+        ("summary", found.summary),
+        ("messages", found.messages),
+    ]
+    return measure(parts, agent.context_window_limit)
+
+
+def agent_block_cards(agent: Agent, *, only: Collection[str] | None = None) -> list[BlockCard]:
+    """Return the cards of an agent's blocks in the order of attachment: two queries."""
+    rows = Block.objects.filter(agent_links__agent_id=agent.id)
+    if only is not None:
+        rows = rows.filter(pk__in=only)
+    next_url = reverse("ade:workspace", args=[agent.id])
+    return block_cards(rows.order_by("agent_links__id"), next_url=next_url)
+
+
+def passage_list(actor: Actor, agent: Agent, query: str = "") -> PassageList:
+    """Return the newest passages of an agent, or those that `query` finds, best first."""
+    links = AgentArchive.objects.filter(agent=agent)
+    archives = list(links.values_list("archive_id", flat=True))
+    if not archives:
+        return PassageList(query=query)
+    rows = Passage.objects.filter(archive_id__in=archives)
+    total = rows.count()
+    if not query:
+        newest = rows.order_by("-created_at", "-pk")[:PASSAGES_SHOWN]
+        return PassageList(list(newest), total)
+    asked = SearchQuery(actor.org_id, archives, "passage", query, limit=MAX_FOUND)
+    hits = [hit.ref_id for hit in search(asked)]
+    found = rows.in_bulk(hits)
+    return PassageList([found[one] for one in hits if one in found], total, query)

@@ -1,0 +1,137 @@
+"""Changing an agent: its columns, and what is attached to it."""
+
+from dataclasses import dataclass, field
+
+from agents.models import Agent, AgentTool
+from agents.services.agent_boot import default_conversation
+from agents.services.agent_models import ModelWish, embedding_columns, model_columns
+from agents.services.agent_names import check_name
+from agents.services.agent_rules import APPROVAL, approval_rule, distinct_rules
+from agents.services.agents import (
+    blocks_by_id,
+    get_agent,
+    link_blocks,
+    link_tools,
+    set_secrets,
+    set_tags,
+)
+from agents.services.columns import check_columns
+from agents.services.snapshot import block_views, refresh_prompt
+from agents.services.tools import get_tool, tools_by_id
+from agents.types import Json
+from letta_site.core.aio import write
+from letta_site.core.errors import NotFound
+from letta_site.core.types import Actor
+from memory.services.storable import storable_json
+
+
+@dataclass(frozen=True, slots=True)
+class AgentChanges:
+    """What to change; None leaves as it is, a list replaces the whole old one."""
+
+    model: ModelWish = ModelWish()
+    embedding: str | None = None
+    embedding_config: Json | None = None
+    tool_rules: tuple[Json, ...] | None = None
+    block_ids: tuple[str, ...] | None = None
+    tool_ids: tuple[str, ...] | None = None
+    tags: tuple[str, ...] | None = None
+    secrets: dict[str, str] | None = None
+    fields: Json = field(default_factory=dict)
+
+
+def update_agent(actor: Actor, agent_id: str, changes: AgentChanges) -> Agent:
+    """Change an agent and return it whole; the system prompt follows.
+
+    Raises NotFound for the agent, a block or the model; Invalid for a bad value.
+    """
+    columns = _columns(actor, _bare(actor, agent_id), changes)
+    with write():
+        agent = _bare(actor, agent_id)
+        for key, value in columns.items():
+            setattr(agent, key, value)
+        agent.touch(actor, *columns)
+        _replace_links(actor, agent, changes)
+        _follow(actor, agent)
+    return get_agent(actor, agent_id)
+
+
+def _bare(actor: Actor, agent_id: str) -> Agent:
+    agent: Agent | None = Agent.objects.of(actor).filter(pk=agent_id).first()
+    if agent is None:
+        raise NotFound(f"Agent with ID {agent_id} not found")
+    return agent
+
+
+def _columns(actor: Actor, agent: Agent, changes: AgentChanges) -> Json:
+    fields = {key: value for key, value in changes.fields.items() if value is not None}
+    columns: Json = storable_json(fields)
+    if "name" in columns:
+        check_name(columns["name"])
+    if changes.model != ModelWish():
+        before = {"model_settings": agent.model_settings, "llm_config": agent.llm_config}
+        columns |= model_columns(actor, changes.model, before=before)
+    columns |= embedding_columns(actor, changes.embedding, changes.embedding_config)
+    if changes.tool_rules is not None:
+        columns["tool_rules"] = distinct_rules(list(changes.tool_rules))
+    return check_columns(Agent, columns)
+
+
+def _replace_links(actor: Actor, agent: Agent, changes: AgentChanges) -> None:
+    if changes.block_ids is not None:
+        blocks = blocks_by_id(actor, changes.block_ids)
+        agent.block_links.all().delete()
+        link_blocks(agent, blocks)
+    if changes.tool_ids is not None:
+        tools = tools_by_id(actor, tuple(dict.fromkeys(changes.tool_ids)))
+        agent.tool_links.all().delete()
+        link_tools(agent, tools)
+    if changes.tags is not None:
+        set_tags(agent, changes.tags)
+    if changes.secrets is not None:
+        set_secrets(agent, changes.secrets)
+
+
+def _follow(actor: Actor, agent: Agent) -> None:
+    """Let the system prompt say what is true now."""
+    conversation = default_conversation(actor, agent.id)
+    refresh_prompt(agent, conversation, block_views(agent.id))
+
+
+def attach_tool(actor: Actor, agent_id: str, tool_id: str) -> Agent:
+    """Give an agent a tool; one that it has already stays where it is. Raises NotFound."""
+    with write():
+        agent, tool = _bare(actor, agent_id), get_tool(actor, tool_id)
+        AgentTool.objects.get_or_create(agent=agent, tool=tool)
+        if tool.default_requires_approval:
+            _set_rules(actor, agent, [*agent.tool_rules, approval_rule(tool.name)])
+    return get_agent(actor, agent_id)
+
+
+def detach_tool(actor: Actor, agent_id: str, tool_id: str) -> Agent:
+    """Take a tool from an agent; nothing happens when it has none such. Raises NotFound."""
+    with write():
+        agent = _bare(actor, agent_id)
+        AgentTool.objects.filter(agent=agent, tool_id=tool_id).delete()
+    return get_agent(actor, agent_id)
+
+
+def set_approval(actor: Actor, agent_id: str, tool_name: str, *, required: bool) -> Agent:
+    """Make calls of a tool wait for a person, or not. Raises NotFound without such a tool."""
+    with write():
+        agent = _bare(actor, agent_id)
+        if not agent.tool_links.filter(tool__name=tool_name).exists():
+            raise NotFound(f"Agent {agent_id} has no tool named {tool_name!r}.")
+        kept = [rule for rule in agent.tool_rules if not _asks_for(rule, tool_name)]
+        _set_rules(actor, agent, [*kept, approval_rule(tool_name)] if required else kept)
+    return get_agent(actor, agent_id)
+
+
+def _asks_for(rule: Json, tool_name: str) -> bool:
+    return rule.get("type") == APPROVAL and rule.get("tool_name") == tool_name
+
+
+def _set_rules(actor: Actor, agent: Agent, rules: list[Json]) -> None:
+    agent.tool_rules = distinct_rules(rules)
+    agent.touch(actor, "tool_rules")
+    _follow(actor, agent)

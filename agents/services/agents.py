@@ -1,0 +1,188 @@
+"""Agents: creating, getting, deleting. See `agent_changes` and `agent_lists` for the rest."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from agents.engine.strategies import DEFAULT_AGENT_TYPE, Strategy, strategy_of
+from agents.models import Agent, AgentBlock, AgentSecret, AgentTag, AgentTool, Tool
+from agents.services.agent_boot import open_history
+from agents.services.agent_lists import with_relations
+from agents.services.agent_models import (
+    ModelWish,
+    embedding_columns,
+    file_columns,
+    model_columns,
+)
+from agents.services.agent_names import check_name, random_name
+from agents.services.agent_rules import first_rules
+from agents.services.columns import check_columns
+from agents.services.tool_seed import ensure_base_tools
+from agents.services.tools import tools_by_id, tools_by_name
+from agents.types import Json, Role
+from letta_site.core.aio import write
+from letta_site.core.errors import Invalid, NotFound
+from letta_site.core.types import Actor
+from memory.models import Block
+from memory.services.archives import delete_archives
+from memory.services.blocks import create_block
+from memory.services.search import drop_scopes
+from memory.services.storable import storable_json
+
+HIDING_TAG = "role:subagent"
+MAX_TAG_CHARS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class AgentDraft:
+    """An agent to be. `blocks` are keyword arguments of `create_block`; `fields` plain columns.
+
+    `tool_rules` None: the stock rules of the type, if it has any.
+    """
+
+    model: ModelWish
+    name: str | None = None
+    agent_type: str = DEFAULT_AGENT_TYPE
+    system: str | None = None
+    blocks: tuple[Json, ...] = ()
+    block_ids: tuple[str, ...] = ()
+    tool_names: tuple[str, ...] = ()
+    tool_ids: tuple[str, ...] = ()
+    tool_rules: tuple[Json, ...] | None = None
+    tags: tuple[str, ...] = ()
+    secrets: dict[str, str] = field(default_factory=dict)
+    initial_messages: tuple[tuple[Role, str], ...] | None = None
+    include_base_tools: bool = True
+    include_base_tool_rules: bool | None = None
+    embedding: str | None = None
+    embedding_config: Json | None = None
+    fields: Json = field(default_factory=dict)
+
+
+def create_agent(actor: Actor, draft: AgentDraft) -> Agent:
+    """Store a new agent with blocks, tools and the beginning of its history; return it whole.
+
+    Raises Invalid for a bad name, unknown tools, two blocks of one label, or no model; NotFound
+    for an unknown block or model; Malformed for a block that is over its limit.
+    """
+    strategy = strategy_of(draft.agent_type)
+    columns = _columns(actor, draft, strategy)
+    ensure_base_tools(actor)
+    with write():
+        tools = _tools(actor, draft, strategy)
+        rules = first_rules(tools, columns["model"], strategy, _rule_wish(draft))
+        agent = Agent.objects.create(tool_rules=rules, **columns)
+        link_blocks(agent, _blocks(actor, draft))
+        link_tools(agent, tools)
+        set_tags(agent, draft.tags)
+        set_secrets(agent, draft.secrets)
+        open_history(actor, agent, seed=draft.initial_messages)
+    return get_agent(actor, agent.id)
+
+
+def _rule_wish(draft: AgentDraft) -> tuple[tuple[Json, ...] | None, bool | None]:
+    return draft.tool_rules, draft.include_base_tool_rules
+
+
+def _columns(actor: Actor, draft: AgentDraft, strategy: Strategy) -> Json:
+    fields = {key: value for key, value in draft.fields.items() if value is not None}
+    columns: Json = storable_json(fields) | model_columns(actor, draft.model)
+    columns |= embedding_columns(actor, draft.embedding, draft.embedding_config)
+    columns = file_columns(columns["context_window_limit"]) | columns
+    columns |= {
+        "org_id": actor.org_id,
+        "created_by_id": actor.id,
+        "last_updated_by_id": actor.id,
+        "name": check_name(random_name() if draft.name is None else draft.name),
+        "agent_type": strategy.agent_type,
+        "system": storable_json(draft.system if draft.system is not None else strategy.system),
+    }
+    if strategy.autoclear:
+        columns["message_buffer_autoclear"] = True
+    if HIDING_TAG in draft.tags:
+        columns["hidden"] = True
+    return check_columns(Agent, columns)
+
+
+def _tools(actor: Actor, draft: AgentDraft, strategy: Strategy) -> list[Tool]:
+    rows = tools_by_name(actor, tuple(dict.fromkeys(draft.tool_names)))
+    rows += tools_by_id(actor, draft.tool_ids)
+    if draft.include_base_tools:
+        base = Tool.objects.of(actor).filter(name__in=strategy.base_tools)
+        found = {row.name: row for row in base}
+        rows += [found[name] for name in strategy.base_tools if name in found]
+    return list({row.id: row for row in rows}.values())
+
+
+def _blocks(actor: Actor, draft: AgentDraft) -> list[Block]:
+    made = [create_block(actor, **fields) for fields in draft.blocks]
+    return made + blocks_by_id(actor, draft.block_ids)
+
+
+def blocks_by_id(actor: Actor, ids: tuple[str, ...]) -> list[Block]:
+    """Return the blocks with these ids, in this order. Raises NotFound naming the first missing."""
+    found = {row.id: row for row in Block.objects.of(actor).filter(pk__in=ids)}
+    for block_id in ids:
+        if block_id not in found:
+            raise NotFound(f"Block with id '{block_id}' not found")
+    return [found[block_id] for block_id in dict.fromkeys(ids)]
+
+
+def link_blocks(agent: Agent, blocks: list[Block]) -> None:
+    """Attach blocks to an agent that has none. Raises Invalid when two have one label."""
+    labels = [block.label for block in blocks]
+    twice = sorted({label for label in labels if labels.count(label) > 1})
+    if twice:
+        raise Invalid(f"An agent can have one block of each label; given twice: {twice}.")
+    AgentBlock.objects.bulk_create(AgentBlock(agent=agent, block=block) for block in blocks)
+
+
+def link_tools(agent: Agent, tools: list[Tool]) -> None:
+    """Attach tools to an agent that has none."""
+    AgentTool.objects.bulk_create(AgentTool(agent=agent, tool=tool) for tool in tools)
+
+
+def set_tags(agent: Agent, tags: tuple[str, ...]) -> None:
+    """Make these the agent's tags. Raises Invalid when one is too long."""
+    wanted: list[str] = storable_json(list(dict.fromkeys(tags)))
+    for tag in wanted:
+        if len(tag) > MAX_TAG_CHARS:
+            raise Invalid(f"A tag has {len(tag)} characters; it may have {MAX_TAG_CHARS}.")
+    agent.tag_rows.all().delete()
+    AgentTag.objects.bulk_create(
+        (AgentTag(agent=agent, tag=tag) for tag in wanted), batch_size=1000
+    )
+
+
+def set_secrets(agent: Agent, secrets: dict[str, str]) -> None:
+    """Make these the agent's secrets; they are stored encrypted."""
+    agent.secret_rows.all().delete()
+    rows = []
+    for key, value in secrets.items():
+        row = AgentSecret(agent=agent, **check_columns(AgentSecret, {"key": key}))
+        row.value = value
+        rows.append(row)
+    AgentSecret.objects.bulk_create(rows)
+
+
+def get_agent(actor: Actor, agent_id: str) -> Agent:
+    """Return an agent with its relations loaded, as `wire.agents` shows it. Raises NotFound."""
+    rows: Any = with_relations(Agent.objects.of(actor).filter(pk=agent_id))
+    agent: Agent | None = rows.first()
+    if agent is None:
+        raise NotFound(f"Agent with ID {agent_id} not found")
+    return agent
+
+
+def delete_agent(actor: Actor, agent_id: str) -> None:
+    """Delete an agent with its history and the archives that only it has. Raises NotFound."""
+    with write():
+        agent = Agent.objects.of(actor).filter(pk=agent_id).first()
+        if agent is None:
+            raise NotFound(f"Agent with ID {agent_id} not found")
+        own = agent.archive_links.filter(is_owner=True).values_list("archive_id", flat=True)
+        shared = agent.archives.filter(agent_links__agent__isnull=False).exclude(
+            agent_links__agent=agent
+        )
+        delete_archives(actor, set(own) - set(shared.values_list("id", flat=True)))
+        drop_scopes([agent.id])
+        agent.delete()

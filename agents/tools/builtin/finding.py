@@ -1,0 +1,47 @@
+"""What the search tools share: dates as models write them, and how long ago something was."""
+
+from datetime import datetime, time, timedelta
+
+from agents.engine.prompt import zone_of
+from agents.tools.base import ToolFailure
+from agents.types import ToolContext
+
+MOST_RESULTS = 50
+_UNITS = (("day", 86_400), ("hour", 3600), ("minute", 60))
+
+
+def read_moment(text: str | None, context: ToolContext, *, end: bool = False) -> datetime | None:
+    """Return a moment from ISO 8601 text; without a zone it is in the agent's.
+
+    A date alone means its first moment, or its last one if `end`. Raises ToolFailure.
+    """
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise ToolFailure(
+            f"{text!r} is not a date. Write it as 2026-01-31 or 2026-01-31T18:30."
+        ) from None
+    if end and len(text.strip()) <= len("2026-01-31"):
+        moment = datetime.combine(moment.date(), time.max)
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone_of(context.timezone))
+
+
+def in_zone(moment: datetime, context: ToolContext) -> str:
+    """Return a moment in the agent's zone as ISO 8601 text, to the second."""
+    return moment.astimezone(zone_of(context.timezone)).isoformat(timespec="seconds")
+
+
+def time_ago(moment: datetime, now: datetime) -> str:
+    """Return how long ago a moment was, in words, by the largest unit that fits."""
+    seconds = int(max(now - moment, timedelta(0)).total_seconds())
+    for unit, size in _UNITS:
+        if count := seconds // size:
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    return "just now"
+
+
+def result_count(wanted: int) -> int:
+    """Return a number of results within bounds."""
+    return min(max(1, wanted), MOST_RESULTS)

@@ -1,0 +1,82 @@
+"""The workshop: runs the tools that an agent has."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from django.conf import settings
+
+from agents.engine.repair import clean_text
+from agents.tools.base import ToolFailure
+from agents.tools.builtin import BUILTIN
+from agents.tools.schema import fit_arguments
+from agents.types import Json, ToolCall, ToolContext, ToolOutcome, ToolSpec
+from letta_site.core.errors import AppError, NotReady
+from memory.logic.edits import EditError
+
+# Their results are short pieces already, and cutting the JSON would make it unreadable.
+_NEVER_CLIPPED = frozenset(("conversation_search", "archival_memory_search"))
+
+
+class AgentToolBox:
+    """The tools of one run. `specs` are those of the agent; others cannot be called."""
+
+    def __init__(self, org_id: str, specs: Iterable[ToolSpec]) -> None:
+        self.org_id = org_id
+        self.specs = {spec.name: spec for spec in specs}
+
+    async def call(self, call: ToolCall, arguments: Json, context: ToolContext) -> ToolOutcome:
+        """Run a tool. A failing tool is an outcome with status error, never an exception."""
+        timeout_s = settings.TOOL_TIMEOUT_S
+        try:
+            spec = self._spec(call.name)
+            async with asyncio.timeout(timeout_s):
+                outcome = await _run(spec, _clean(arguments), context)
+        except TimeoutError:
+            return _failed(f"{call.name} was stopped after {timeout_s} seconds without a result.")
+        except (ToolFailure, EditError, AppError) as failure:
+            return _failed(str(failure))
+        return clip_return(spec, outcome)
+
+    def _spec(self, name: str) -> ToolSpec:
+        if name in self.specs:
+            return self.specs[name]
+        known = ", ".join(sorted(self.specs)) or "none"
+        raise ToolFailure(f"You have no tool {name!r}. Your tools: {known}.")
+
+
+def clip_return(spec: ToolSpec, outcome: ToolOutcome) -> ToolOutcome:
+    """Shorten an outcome's text to what the tool may return, and say so in the text."""
+    excess = len(outcome.text) - spec.return_limit_chars
+    if excess <= 0 or spec.name in _NEVER_CLIPPED:
+        return outcome
+    note = (
+        f"... [NOTE: this was cut after {spec.return_limit_chars} characters; {excess} more were "
+        "left out]"
+    )
+    return replace(outcome, text=outcome.text[: spec.return_limit_chars] + note)
+
+
+async def _run(spec: ToolSpec, arguments: Json, context: ToolContext) -> ToolOutcome:
+    if spec.tool_type in ("custom", "external_mcp") or spec.name not in BUILTIN:
+        raise NotReady(
+            f"{NotReady.code}: {spec.name} is a tool of type {spec.tool_type}, and this version "
+            "of the server does not run those yet; they arrive with the sandbox."
+        )
+    tool = BUILTIN[spec.name]
+    return await tool.run(fit_arguments(tool.spec.parameters, arguments), context)
+
+
+def _failed(why: str) -> ToolOutcome:
+    return ToolOutcome(f"Error: {why}", "error")
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, list):
+        return [_clean(one) for one in value]
+    if isinstance(value, dict):
+        return {clean_text(key): _clean(one) for key, one in value.items()}
+    return value
