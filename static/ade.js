@@ -155,11 +155,16 @@ if (scroller) {
     area.value = "";
     $("#composer [name=role]").value = "user";
   });
-  on("htmx:wsBeforeMessage", () => { pushed = true; stick = atEnd(); });
+  on("htmx:wsBeforeMessage", ({ detail }) => {
+    pushed = true;
+    stick = atEnd();
+    for (const [, id] of detail.message.matchAll(/id="(block-[\w-]+)" data-guard/g)) {
+      if (!$(`#${id}`)) $("#blocks").insertAdjacentHTML("beforeend", `<article id="${id}"></article>`);
+    }
+  });
   on("htmx:wsAfterMessage", () => {
     pushed = false;
     acked();
-    if ($("#log-empty") && $(".msg", log)) $("#log-empty").remove();
     all(".pending", log).forEach((row) => { if ($(`[data-otid="${row.id.slice(8)}"]`, log)) row.remove(); });
     if (!area.value && !$(".pending", log)) keep(`draft-${agent}`, "");
     if (stick) toEnd();
@@ -177,7 +182,7 @@ on("htmx:wsOpen", (e) => {
   clearTimeout(down);
   $("#netbar").hidden = true;
   all("[data-live]").forEach((n) => n.remove());
-  e.detail.socketWrapper.sendImmediately(JSON.stringify({ action: "resume", seq: lastSeq(), blocks: all("[data-version]").map((n) => n.id.slice(6)) }));
+  e.detail.socketWrapper.sendImmediately(JSON.stringify({ action: "resume", seq: lastSeq() }));
 });
 on("htmx:wsClose", () => { clearTimeout(down); down = setTimeout(() => { $("#netbar").hidden = false; }, 2000); });
 on("htmx:afterSwap", ({ detail: { target } }) => { if (target.tagName === "DIALOG" && !target.open) target.showModal(); });

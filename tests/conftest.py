@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import django
 import pytest
 
 from tests.fakes.openai_server import FakeOpenAI
@@ -50,6 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["LETTA_DIR"] = str(config.stash[STASH_FOLDER] / "data")
     os.environ["DJANGO_SETTINGS_MODULE"] = "letta_site.settings"
     block_network()
+    django.setup()  # pytest-django looked for settings before this ran, and found none
 
 
 @pytest.hookimpl(trylast=True)

@@ -78,9 +78,7 @@ class WorkspaceConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if self.work:
             self.work.cancel()
         self.live = LiveView(self.agent.name, _whole(given.get("seq")), self._view())
-        names = given.get("blocks")
-        shown = {str(one) for one in names} if isinstance(names, list) else set()
-        page = Page(self.actor, self.agent.id, shown, self._csrf_token())
+        page = Page(self.actor, self.agent.id, self._csrf_token())
         self.work = spawn(self._follow(self.live, page), name=f"page of {self.agent.id}")
 
     async def _follow(self, live: LiveView, page: Page) -> None:

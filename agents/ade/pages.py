@@ -17,6 +17,7 @@ from agents.ade.status import Status
 from agents.ade.toolcards import icon_of
 from agents.ade.visitor import actor_of
 from agents.llm.catalog import list_models
+from agents.llm.providers import DEMO_HANDLE
 from agents.models import Agent, Tool
 from agents.services.snapshot import model_params
 from letta_site.core.errors import NotFound
@@ -87,11 +88,9 @@ def model_choices(actor: Actor, *, present: str = "") -> Choices:
 
 
 def _choice_label(handle: str) -> str:
-    return _("%(handle)s (offline, rule-based)") % {"handle": handle} if _is_demo(handle) else handle
-
-
-def _is_demo(handle: str) -> bool:
-    return handle == "letta/demo"
+    if handle != DEMO_HANDLE:
+        return handle
+    return _("%(handle)s (offline, rule-based)") % {"handle": handle}
 
 
 def tool_lines(rows: "QuerySet[Tool]") -> list[ToolLine]:

@@ -7,7 +7,8 @@ from django.urls import reverse
 from agents.ade.meter import Meter, measure
 from agents.engine.state import return_limit_chars
 from agents.engine.window import estimate_request
-from agents.models import Agent, AgentArchive, Conversation
+from agents.models import Agent, Conversation
+from agents.services.archives import archive_ids_of
 from agents.services.snapshot import load_transcript, tool_specs
 from letta_site.core.types import Actor
 from memory.ade.cards import PASSAGES_SHOWN, BlockCard, PassageList, block_cards
@@ -50,8 +51,7 @@ def agent_block_cards(agent: Agent, *, only: Collection[str] | None = None) -> l
 
 def passage_list(actor: Actor, agent: Agent, query: str = "") -> PassageList:
     """Return the newest passages of an agent, or those that `query` finds, best first."""
-    links = AgentArchive.objects.filter(agent=agent)
-    archives = list(links.values_list("archive_id", flat=True))
+    archives = archive_ids_of(agent.id)
     if not archives:
         return PassageList(query=query)
     rows = Passage.objects.filter(archive_id__in=archives)

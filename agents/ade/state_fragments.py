@@ -13,13 +13,12 @@ from memory.ade.cards import BlockCard
 from memory.logic.edits import BlockView
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Page:
-    """An open page: whose it is, which blocks it shows, and the token of its forms."""
+    """An open page: who reads it, of which agent, and the token of its forms."""
 
     actor: Actor
     agent_id: str
-    blocks: set[str]
     csrf_token: str
 
 
@@ -37,15 +36,12 @@ def renewed_state(page: Page, changed: Sequence[BlockView], passages_added: int)
 def _blocks(page: Page, agent: Agent, ids: set[str]) -> list[str]:
     cards = agent_block_cards(agent, only=ids)
     fresh = [_block(page, replace(card, fresh=_("changed just now"))) for card in cards]
-    return [*fresh, _count("blocks-count", len(page.blocks))]
+    return [*fresh, _count("blocks-count", agent.block_links.count())]
 
 
 def _block(page: Page, card: BlockCard) -> str:
-    html = fragments.part("memory/block.html#card", {"card": card, "csrf_token": page.csrf_token})
-    if card.id in page.blocks:
-        return html
-    page.blocks.add(card.id)
-    return fragments.append("blocks", html)
+    context = {"card": card, "csrf_token": page.csrf_token}
+    return fragments.part("memory/block.html#card", context)
 
 
 def _passages(page: Page, agent: Agent) -> list[str]:

@@ -38,6 +38,12 @@ def _with_suffix(url: str, suffix: str) -> str:
     return url.rstrip("/") + suffix
 
 
+def forget_lists() -> None:
+    """Ask every provider anew next time."""
+    with _cache_lock:
+        _cache.clear()
+
+
 def _variable(names: tuple[str, ...]) -> str:
     known: dict[str, str] = settings.PROVIDER_VARIABLES
     return next((known[name] for name in names if name in known), "")

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agents.engine.strategies import DEFAULT_AGENT_TYPE, Strategy, strategy_of
-from agents.models import Agent, AgentBlock, AgentSecret, AgentTag, AgentTool, Tool
+from agents.models import Agent, AgentArchive, AgentBlock, AgentSecret, AgentTag, AgentTool, Tool
 from agents.services.agent_boot import open_history
 from agents.services.agent_lists import with_relations
 from agents.services.agent_models import (
@@ -180,9 +180,7 @@ def delete_agent(actor: Actor, agent_id: str) -> None:
         if agent is None:
             raise NotFound(f"Agent with ID {agent_id} not found")
         own = agent.archive_links.filter(is_owner=True).values_list("archive_id", flat=True)
-        shared = agent.archives.filter(agent_links__agent__isnull=False).exclude(
-            agent_links__agent=agent
-        )
-        delete_archives(actor, set(own) - set(shared.values_list("id", flat=True)))
+        others = AgentArchive.objects.filter(archive_id__in=list(own)).exclude(agent=agent)
+        delete_archives(actor, set(own) - set(others.values_list("archive_id", flat=True)))
         drop_scopes([agent.id])
         agent.delete()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.contract.driving import Client, ClientError
-from tests.contract.samples import INSERT, block_values, kinds, user
+from tests.contract.samples import INSERT, agent_fields, block_values, kinds, user
 from tests.fakes.openai_replies import Call, Failure, Reply, Usage, error_body
 from tests.fakes.openai_server import FakeOpenAI
 
@@ -137,3 +137,18 @@ def test_empty_message_is_refused(client: Client, agent: dict[str, Any], content
     with pytest.raises(ClientError) as caught:
         client.call("messages.create", agent_id=agent["id"], messages=[message])
     assert caught.value.status in (400, 422)
+
+
+def test_older_agent_types_speak_through_a_tool(client: Client, fake_openai: FakeOpenAI) -> None:
+    agent = client.call("agents.create", **agent_fields(agent_type="memgpt_v2_agent"))
+    speak = Call("send_message", {"message": "Can we fix it?", "request_heartbeat": False})
+    fake_openai.push(Reply(reasoning="A question is best.", calls=(speak,)))
+    response = client.call("messages.create", agent_id=agent["id"], messages=user("hello"))
+    assert kinds(response["messages"]) == ["reasoning_message", "assistant_message"]
+    assert response["messages"][-1]["content"] == "Can we fix it?"
+    fake_openai.push(Reply(reasoning="Again.", calls=(speak,)))
+    raw = client.call(
+        "messages.create", agent_id=agent["id"], messages=user("hi"), use_assistant_message=False
+    )
+    assert kinds(raw["messages"])[-2:] == ["tool_call_message", "tool_return_message"]
+    client.call("agents.delete", agent_id=agent["id"])

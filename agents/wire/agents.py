@@ -1,0 +1,195 @@
+"""Agents on the wire: the keys of both client eras, always all of them."""
+
+from typing import Any
+
+from agents.models import Agent, AgentSecret
+from agents.types import Json
+from agents.wire.moments import stamp
+from agents.wire.tools import encode_tool
+from memory.models import Block
+
+RELATIONS = ("blocks", "tools", "tags", "secrets", "sources", "identities", "managed_group")
+
+# What an old-style config says when nobody said anything.
+_CONFIG_DEFAULTS: Json = {
+    "display_name": None,
+    "model_wrapper": None,
+    "put_inner_thoughts_in_kwargs": False,
+    "temperature": 1.0,
+    "max_tokens": None,
+    "enable_reasoner": False,
+    "reasoning_effort": None,
+    "max_reasoning_tokens": 0,
+    "effort": None,
+    "frequency_penalty": None,
+    "compatibility_type": None,
+    "verbosity": None,
+    "tier": None,
+    "parallel_tool_calls": False,
+    "response_format": None,
+    "strict": False,
+    "return_logprobs": False,
+    "top_logprobs": None,
+    "return_token_ids": False,
+    "tool_call_parser": None,
+}
+_EMBEDDING_DEFAULTS: Json = {
+    "embedding_chunk_size": 300,
+    "batch_size": 32,
+    "azure_endpoint": None,
+    "azure_version": None,
+    "azure_deployment": None,
+}
+_COMPACTION_DEFAULTS: Json = {
+    "model_settings": None,
+    "prompt": None,
+    "prompt_acknowledgement": False,
+    "clip_chars": 50_000,
+    "mode": "sliding_window",
+    "sliding_window_percentage": 0.3,
+}
+_PLAIN = (
+    "id",
+    "name",
+    "description",
+    "agent_type",
+    "system",
+    "model",
+    "embedding",
+    "response_format",
+    "metadata",
+    "message_buffer_autoclear",
+    "enable_sleeptime",
+    "timezone",
+    "hidden",
+    "max_files_open",
+    "per_file_view_window_char_limit",
+    "project_id",
+    "template_id",
+    "base_template_id",
+    "deployment_id",
+    "entity_id",
+    "last_run_duration_ms",
+    "last_stop_reason",
+    "created_by_id",
+    "last_updated_by_id",
+)
+_BLOCK = (
+    "id",
+    "label",
+    "value",
+    "limit",
+    "description",
+    "read_only",
+    "hidden",
+    "metadata",
+    "tags",
+    "template_name",
+    "is_template",
+    "template_id",
+    "base_template_id",
+    "deployment_id",
+    "entity_id",
+    "project_id",
+    "preserve_on_migration",
+    "created_by_id",
+    "last_updated_by_id",
+)
+
+
+def encode_agent(agent: Agent) -> Json:
+    """Return an AgentState. The row must come with the relations of `agent_lists`."""
+    blocks = [encode_block(link.block) for link in agent.block_links.all()]
+    secrets = [_secret(row) for row in agent.secret_rows.all()]
+    rows: Any = getattr(agent, "window_rows", ())
+    return {
+        **{name: getattr(agent, name) for name in _PLAIN},
+        "created_at": stamp(agent.created_at),
+        "updated_at": stamp(agent.updated_at),
+        "last_run_completion": stamp(agent.last_run_completion),
+        "message_ids": [row.id for row in rows],
+        "tool_rules": agent.tool_rules,
+        "llm_config": encode_llm_config(agent),
+        "model_settings": encode_model_settings(agent),
+        "embedding_config": _embedding_config(agent),
+        "compaction_settings": _compaction(agent),
+        "memory": _memory(agent, blocks),
+        "blocks": blocks,
+        "tools": [encode_tool(link.tool) for link in agent.tool_links.all()],
+        "tags": [row.tag for row in agent.tag_rows.all()],
+        "secrets": secrets,
+        "tool_exec_environment_variables": secrets,
+        "sources": [],
+        "identity_ids": [],
+        "identities": [],
+        "pending_approval": None,
+        "multi_agent_group": None,
+        "managed_group": None,
+    }
+
+
+def encode_llm_config(agent: Agent) -> Json:
+    """Return the config that clients of the old era read."""
+    settings = agent.model_settings
+    said = {
+        "max_tokens": settings.get("max_output_tokens"),
+        "temperature": settings.get("temperature"),
+        "parallel_tool_calls": settings.get("parallel_tool_calls"),
+    }
+    known = {key: value for key, value in said.items() if value is not None}
+    whole = {**_CONFIG_DEFAULTS, **agent.llm_config, **known}
+    return {**whole, "context_window": agent.context_window_limit}
+
+
+def encode_model_settings(agent: Agent) -> Json:
+    """Return the settings that clients of the new era read."""
+    config = agent.llm_config
+    effort = config.get("reasoning_effort") or "minimal"
+    return {
+        "provider_type": config.get("model_endpoint_type", "openai"),
+        "max_output_tokens": config.get("max_tokens"),
+        "parallel_tool_calls": bool(config.get("parallel_tool_calls")),
+        "temperature": config.get("temperature", 1.0),
+        "reasoning": {"reasoning_effort": effort},
+        "response_format": agent.response_format,
+        "strict": False,
+        **agent.model_settings,
+    }
+
+
+def _embedding_config(agent: Agent) -> Json | None:
+    return {**_EMBEDDING_DEFAULTS, **agent.embedding_config} if agent.embedding_config else None
+
+
+def _compaction(agent: Agent) -> Json:
+    return {"model": agent.model, **_COMPACTION_DEFAULTS, **(agent.compaction_settings or {})}
+
+
+def _memory(agent: Agent, blocks: list[Json]) -> Json:
+    return {
+        "agent_type": agent.agent_type,
+        "git_enabled": False,
+        "blocks": blocks,
+        "file_blocks": [],
+        "prompt_template": "",
+    }
+
+
+def _secret(row: AgentSecret) -> Json:
+    return {
+        "id": row.id,
+        "key": row.key,
+        "value": row.value,
+        "value_enc": None,
+        "description": row.description,
+        "agent_id": row.agent_id,
+        "created_at": stamp(row.created_at),
+        "updated_at": stamp(row.updated_at),
+        "created_by_id": None,
+        "last_updated_by_id": None,
+    }
+
+
+def encode_block(block: Block) -> Json:
+    """Return a block as part of an agent."""
+    return {name: getattr(block, name) for name in _BLOCK}

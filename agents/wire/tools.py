@@ -1,0 +1,143 @@
+"""Tools on the wire."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agents.models import Tool
+from agents.types import Json, ToolReturn
+from agents.wire.messages import header
+from letta_site.core.clock import now
+
+_PLAIN = (
+    "id",
+    "tool_type",
+    "description",
+    "source_type",
+    "name",
+    "tags",
+    "source_code",
+    "json_schema",
+    "args_json_schema",
+    "return_char_limit",
+    "pip_requirements",
+    "npm_requirements",
+    "default_requires_approval",
+    "enable_parallel_execution",
+    "created_by_id",
+    "last_updated_by_id",
+    "project_id",
+)
+
+
+class Requirement(BaseModel):
+    """A package that a tool needs."""
+
+    name: str = Field(min_length=1)
+    version: str | None = None
+
+
+class ToolCreate(BaseModel):
+    """A tool to create. A key that is not listed here is a mistake."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    source_code: str
+    source_type: str = "python"
+    description: str | None = None
+    tags: list[str] | None = None
+    json_schema: dict[str, Any] | None = None
+    args_json_schema: dict[str, Any] | None = None
+    return_char_limit: int = Field(50_000, ge=1, le=1_000_000)
+    pip_requirements: list[Requirement] | None = None
+    npm_requirements: list[Requirement] | None = None
+    default_requires_approval: bool | None = None
+    enable_parallel_execution: bool | None = False
+
+
+class ToolUpdate(BaseModel):
+    """What to change of a tool; null leaves as it is."""
+
+    source_code: str | None = None
+    source_type: str | None = None
+    description: str | None = None
+    tags: list[str] | None = None
+    json_schema: dict[str, Any] | None = None
+    args_json_schema: dict[str, Any] | None = None
+    return_char_limit: int | None = Field(None, ge=1, le=1_000_000)
+    pip_requirements: list[Requirement] | None = None
+    npm_requirements: list[Requirement] | None = None
+    metadata_: dict[str, Any] | None = None
+    default_requires_approval: bool | None = None
+    enable_parallel_execution: bool | None = None
+
+
+class ToolRunFromSource(BaseModel):
+    """Source to run as a tool, once."""
+
+    source_code: str
+    args: dict[str, Any]
+    env_vars: dict[str, str] | None = None
+    name: str | None = None
+    source_type: str | None = None
+    args_json_schema: dict[str, Any] | None = None
+    json_schema: dict[str, Any] | None = None
+    pip_requirements: list[Requirement] | None = None
+    npm_requirements: list[Requirement] | None = None
+
+
+class ToolSearchRequest(BaseModel):
+    """Words to find tools by."""
+
+    query: str | None = None
+    search_mode: Literal["vector", "fts", "hybrid"] = "hybrid"
+    tool_types: list[str] | None = None
+    tags: list[str] | None = None
+    limit: int = Field(50, ge=1, le=100)
+
+
+class ToolExecuteRequest(BaseModel):
+    """Arguments of a tool that is run by hand."""
+
+    args: dict[str, Any] = Field(default_factory=dict)
+
+
+class ModifyApprovalRequest(BaseModel):
+    """Whether calls of a tool wait for a person."""
+
+    requires_approval: bool
+
+
+def encode_tool(tool: Tool) -> Json:
+    """Return a Tool."""
+    metadata = {key: value for key, value in (tool.metadata or {}).items() if key != "fingerprint"}
+    return {
+        **{name: getattr(tool, name) for name in _PLAIN},
+        "metadata_": metadata,
+    }
+
+
+def encode_execution(result: ToolReturn) -> Json:
+    """Return the answer to a tool that was run by hand."""
+    failed = result.status == "error"
+    return {
+        "status": result.status,
+        "func_return": None if failed else result.text,
+        "agent_state": None,
+        "stdout": list(result.stdout),
+        "stderr": [*result.stderr, *([result.text] if failed else [])],
+        "sandbox_config_fingerprint": None,
+    }
+
+
+def encode_source_run(result: ToolReturn) -> Json:
+    """Return the answer to source that was run as a tool: a return that belongs to no message."""
+    row = {
+        "tool_return": result.text,
+        "status": result.status,
+        "tool_call_id": "null",
+        "stdout": list(result.stdout),
+        "stderr": list(result.stderr),
+    }
+    frame = header("null", "tool_return_message", now(), step_id=None, run_id=None)
+    return {**frame, **row, "tool_returns": [{"type": "tool", **row}]}

@@ -1,0 +1,251 @@
+"""Runs from acceptance to the last stored byte, with a real provider over HTTP."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+
+from agents.engine.events import Event, RunFinished, StepCommitted, TextDelta
+from agents.models import Agent, Message, Run, Step, ToolCall
+from agents.runtime import boot, bus, runner
+from agents.services import runs
+from agents.services.agent_models import ModelWish
+from agents.services.agents import AgentDraft, create_agent
+from agents.services.snapshot import rebuild_request
+from agents.types import InputMessage, RunInput, TextPart
+from letta_site.core.aio import in_db
+from letta_site.core.errors import Conflict
+from letta_site.core.types import Actor
+from memory.models import Block, BlockVersion, Passage
+from memory.services.blocks import update_block
+from tests.fakes.openai_replies import Call, Failure, Reply
+from tests.fakes.openai_server import FakeOpenAI
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def agent(owner: Actor, settings: Any, fake_openai: FakeOpenAI) -> Agent:
+    settings.PROVIDER_VARIABLES = {
+        "OPENAI_API_KEY": "sk-test",
+        "OPENAI_BASE_URL": fake_openai.base_url,
+    }
+    settings.LLM_TRIES = 1
+    draft = AgentDraft(
+        model=ModelWish(handle="openai/gpt-4o-mini"),
+        name="Sam",
+        blocks=({"label": "human", "value": "Name: Bob."},),
+        tool_names=("archival_memory_insert",),
+    )
+    return create_agent(owner, draft)
+
+
+def given(agent: Agent, text: str = "hello", **options: Any) -> RunInput:
+    return RunInput(agent.id, (InputMessage("user", (TextPart(text),)),), **options)
+
+
+async def follow(actor: Actor, wish: RunInput) -> list[Event]:
+    """Send and return all events of the run."""
+    _, ear = await runner.send(actor, wish)
+    found: list[Event] = []
+    async with aclosing(ear):
+        async for _, event in ear:
+            found.append(event)
+            if isinstance(event, RunFinished):
+                return found
+    return found
+
+
+def play(scenario: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    return asyncio.run(asyncio.wait_for(scenario(), 20))
+
+
+def test_one_answer(owner: Actor, agent: Agent, fake_openai: FakeOpenAI) -> None:
+    fake_openai.push("Hello, Bob.")
+    events = play(lambda: follow(owner, given(agent)))
+    assert [type(event).__name__ for event in events] == [
+        "RunStarted",
+        "StepStarted",
+        "StepCommitted",
+        "RunFinished",
+    ]
+    run = Run.objects.get()
+    assert (run.status, run.stop_reason, run.step_count) == ("completed", "end_turn", 1)
+    assert run.prompt_tokens == fake_openai.usages[0].prompt
+    said = list(Message.objects.order_by("seq").values_list("role", flat=True))
+    assert said == ["system", "user", "assistant"]
+    agent.refresh_from_db()
+    assert agent.last_stop_reason == "end_turn"
+    assert agent.last_seq == Step.objects.get().seq + 1
+
+
+def test_a_memory_edit_is_made_with_its_provenance(
+    owner: Actor, agent: Agent, fake_openai: FakeOpenAI
+) -> None:
+    edit = Call("memory_insert", {"label": "human", "new_string": "Lives in Oslo."}, "call_1")
+    fake_openai.push(Reply(calls=(edit,)), "Noted.")
+    events = play(lambda: follow(owner, given(agent)))
+    assert Block.objects.get().value == "Name: Bob.\nLives in Oslo."
+    version = BlockVersion.objects.get(n=2)
+    step = Step.objects.get(n=1)
+    assert (version.actor_kind, version.step_id, version.tool_call_id) == (
+        "agent",
+        step.id,
+        "call_1",
+    )
+    assert version.agent_seq == step.seq
+    call = ToolCall.objects.get()
+    assert (call.name, call.status, call.step_id) == ("memory_insert", "success", step.id)
+    committed = next(event for event in events if isinstance(event, StepCommitted))
+    assert [block.version for block in committed.changed_blocks] == [2]
+
+
+def test_the_next_run_sees_the_edit_in_its_prompt(
+    owner: Actor, agent: Agent, fake_openai: FakeOpenAI
+) -> None:
+    edit = Call("memory_insert", {"label": "human", "new_string": "Lives in Oslo."})
+    fake_openai.push(Reply(calls=(edit,)), "Noted.", "Oslo.")
+
+    async def scenario() -> None:
+        await follow(owner, given(agent))
+        await follow(owner, given(agent, "Where do I live?"))
+
+    play(scenario)
+    systems = [chat["messages"][0]["content"] for chat in fake_openai.chats]
+    assert systems[0] == systems[1]  # the head holds still while a run works
+    assert "Lives in Oslo." not in systems[0]
+    assert "Lives in Oslo." in systems[2]
+
+
+def test_a_block_changed_meanwhile_is_not_overwritten(
+    owner: Actor, agent: Agent, fake_openai: FakeOpenAI
+) -> None:
+    block = Block.objects.get()
+    edit = Call("memory_replace", {"label": "human", "old_string": "Bob", "new_string": "Rob"})
+
+    def answer(request: dict[str, Any]) -> Reply:
+        if request["messages"][-1]["role"] == "tool":
+            return Reply("Hm.")
+        return Reply(calls=(edit,), delay_s=0.2)
+
+    fake_openai.answer_with(answer)
+
+    async def scenario() -> None:
+        task = asyncio.create_task(follow(owner, given(agent)))
+        await asyncio.sleep(0.1)
+        await in_db(update_block, owner, block.id, changes={"value": "Nobody knows."})
+        await task
+
+    play(scenario)
+    assert Block.objects.get().value == "Nobody knows."
+    told = ToolCall.objects.get()
+    assert told.status == "error"
+    assert fake_openai.chats[-1]["messages"][-1]["content"] == told.result
+
+
+def test_passages_and_searches_are_stored_with_the_step(
+    owner: Actor, agent: Agent, fake_openai: FakeOpenAI
+) -> None:
+    fake_openai.push(
+        Reply(calls=(Call("archival_memory_insert", {"content": "Bob likes fjords."}),)),
+        "Kept.",
+    )
+    play(lambda: follow(owner, given(agent)))
+    passage = Passage.objects.get()
+    assert (passage.text, passage.agent_id) == ("Bob likes fjords.", agent.id)
+    assert passage.step_id == Step.objects.get(n=1).id
+
+
+def test_a_failing_provider_loses_nothing(
+    owner: Actor, agent: Agent, fake_openai: FakeOpenAI
+) -> None:
+    fake_openai.push(Failure(500, "boom"), "Back again.")
+
+    async def scenario() -> tuple[list[Event], list[Event]]:
+        return await follow(owner, given(agent, "one")), await follow(owner, given(agent, "two"))
+
+    first, second = play(scenario)
+    assert first[-1].failure.kind == "llm_error"
+    assert second[-1].failure is None
+    asked = [message["content"] for message in fake_openai.chats[-1]["messages"][1:]]
+    assert asked == ["one", "two"]
+    assert list(Run.objects.order_by("seq").values_list("status", flat=True)) == [
+        "failed",
+        "completed",
+    ]
+    assert Step.objects.order_by("seq")[0].error["kind"] == "llm_error"
+
+
+def test_runs_of_one_agent_wait_for_each_other(
+    owner: Actor, agent: Agent, fake_openai: FakeOpenAI
+) -> None:
+    async def scenario() -> None:
+        await asyncio.gather(*(follow(owner, given(agent, f"m{n}")) for n in range(8)))
+
+    play(scenario)
+    roles = list(Message.objects.order_by("seq").values_list("role", flat=True))
+    assert roles == ["system"] + ["user", "assistant"] * 8
+    asked = [chat["messages"][-1]["content"] for chat in fake_openai.chats]
+    accepted = [run.input[0]["content"][0]["text"] for run in Run.objects.order_by("seq")]
+    assert asked == accepted
+
+
+def test_cancelling_ends_the_running_and_the_waiting_one(
+    owner: Actor, agent: Agent, fake_openai: FakeOpenAI
+) -> None:
+    fake_openai.answer_with(lambda _: Reply("late", delay_s=3))
+
+    async def scenario() -> dict[str, str]:
+        tasks = [asyncio.create_task(follow(owner, given(agent))) for _ in range(2)]
+        await asyncio.sleep(0.3)
+        told = await runner.cancel_runs(owner, agent.id, None)
+        await asyncio.wait_for(asyncio.gather(*tasks), 2)
+        return told
+
+    told = play(scenario)
+    assert set(told.values()) == {"cancelled"}
+    assert set(Run.objects.values_list("status", flat=True)) == {"cancelled"}
+
+
+def test_cancelling_nothing_is_a_conflict(owner: Actor, agent: Agent) -> None:
+    with pytest.raises(Conflict):
+        play(lambda: runner.cancel_runs(owner, agent.id, None))
+
+
+def test_accepted_runs_survive_a_restart(
+    owner: Actor, agent: Agent, fake_openai: FakeOpenAI
+) -> None:
+    waiting, _ = runs.open_run(owner, given(agent, "still here"))
+    died, _ = runs.open_run(owner, given(agent, "was running"))
+    Run.objects.filter(pk=died.run_id).update(status="running")
+
+    async def scenario() -> None:
+        async with aclosing(bus.subscribe(waiting.run_id)) as ear:
+            await boot.start()
+            async for _, event in ear:
+                if isinstance(event, RunFinished):
+                    return
+
+    play(scenario)
+    assert Run.objects.get(pk=waiting.run_id).status == "completed"
+    interrupted = Run.objects.get(pk=died.run_id)
+    assert (interrupted.status, interrupted.error["kind"]) == ("failed", "interrupted")
+
+
+def test_tokens_come_when_asked_for(owner: Actor, agent: Agent, fake_openai: FakeOpenAI) -> None:
+    fake_openai.push("one two three")
+    events = play(lambda: follow(owner, given(agent, stream_tokens=True)))
+    assert "".join(e.text for e in events if isinstance(e, TextDelta)) == "one two three"
+    assert fake_openai.chats[0]["stream"] is True
+
+
+def test_a_request_is_rebuilt_byte_for_byte(
+    owner: Actor, agent: Agent, fake_openai: FakeOpenAI
+) -> None:
+    fake_openai.push(Reply(calls=(Call("conversation_search", {"query": "Bob"}),)), "Found.")
+    play(lambda: follow(owner, given(agent)))
+    sent = [request.body for request in fake_openai.requests if "messages" in request.body]
+    for step, body in zip(Step.objects.order_by("seq"), sent, strict=True):
+        assert rebuild_request(step) == {"body": body, "verified": True}
