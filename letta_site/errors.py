@@ -241,7 +241,7 @@ def page_403(request: HttpRequest, exception: Exception) -> HttpResponse:  # noq
     return _either(request, 403, "Forbidden", "FORBIDDEN")
 
 
-def page_404(request: HttpRequest, exception: Exception) -> HttpResponse:
+def page_404(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
     """Answer for an address that is not there, or a page whose subject is not."""
     return _either(request, 404, "Not Found", "NOT_FOUND")
 

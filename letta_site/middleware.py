@@ -20,7 +20,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import resolve_url
 from django.utils.functional import SimpleLazyObject
-from ninja.operation import PathView
 
 from letta_site import auth, errors
 from letta_site.core.errors import AppError, Forbidden, Invalid, TooLarge
@@ -65,7 +64,7 @@ class _Door:
         """Return an answer that ends the request here, or None."""
         raise NotImplementedError
 
-    def after(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    def after(self, _request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         """Return the answer as it leaves."""
         return response
 
@@ -206,8 +205,8 @@ async def _in_thread(function: Callable[..., T], *args: Any) -> T:
 
 def _operation(view: Callable[..., Any], request: HttpRequest) -> Callable[..., Any]:
     """Return the operation itself when it is a synchronous one on a path that has both kinds."""
-    paths = getattr(view, "__self__", None)
-    found = paths._find_operation(request) if isinstance(paths, PathView) else None
+    find = getattr(view, "find_operation", None)
+    found = find(request) if find else None
     return found.run if found and not found.is_async else view
 
 

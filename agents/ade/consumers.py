@@ -58,14 +58,16 @@ class WorkspaceConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.agent = agent
         self.ear = bus.subscribe(agent_id)
 
-    async def disconnect(self, code: int) -> None:
+    async def disconnect(self, code: int) -> None:  # noqa: ARG002 - channels' signature
         """Stop listening; the agent goes on."""
         if self.ear:
             self.ear.close()
         if self.work:
             self.work.cancel()
 
-    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+    async def receive(  # noqa: ARG002 - the signature is channels'
+        self, text_data: str | None = None, bytes_data: bytes | None = None
+    ) -> None:
         """Take a form of the page."""
         given = parse(text_data)
         act = {"resume": self._resume, "send": self._send_message, "stop": self._stop}

@@ -207,7 +207,7 @@ def _store_step(begun: Begun, record: StepRecord, step_seq: int) -> None:
         cache_write_tokens=usage.cache_write_tokens,
         reasoning_tokens=usage.reasoning_tokens,
         estimated_prompt_tokens=record.estimated_tokens,
-        request=_stored_request(record),
+        request=_stored_request(begun, record),
         response=reply.raw if reply else None,
         block_versions=record.block_versions,
         started_at=record.started_at,
@@ -227,14 +227,15 @@ def _step_status(record: StepRecord) -> str:
     return "cancelled" if record.stop_reason == "cancelled" else "success"
 
 
-def _stored_request(record: StepRecord) -> Json:
+def _stored_request(begun: Begun, record: StepRecord) -> Json:
     """Return the request as references, so that a long prompt is stored once, not once a step."""
     if record.reply is None:
         return {}
     sent = record.reply.sent
+    system, tools = _store_parts(begun, sent["system"], sent["tools"])
     return {
-        "system": _part(sent["system"]),
-        "tools": _part(sent["tools"]),
+        "system": system,
+        "tools": tools,
         "params": sent["params"],
         "sha256": sent["sha256"],
         "window": list(record.window),
@@ -242,10 +243,19 @@ def _stored_request(record: StepRecord) -> Json:
     }
 
 
-def _part(text: str) -> str:
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-    RequestPart.objects.bulk_create([RequestPart(sha256=digest, text=text)], ignore_conflicts=True)
-    return digest
+def _store_parts(begun: Begun, *texts: str) -> list[str]:
+    """Store texts under their digests, unless this run has done so before; return the digests."""
+    by_digest = {_digest(text): text for text in texts}
+    fresh = {key: text for key, text in by_digest.items() if key not in begun.stored_parts}
+    if fresh:
+        rows = [RequestPart(sha256=key, text=text) for key, text in fresh.items()]
+        RequestPart.objects.bulk_create(rows, ignore_conflicts=True)
+        begun.stored_parts.update(fresh)
+    return [_digest(text) for text in texts]
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _store_tool_calls(begun: Begun, record: StepRecord, messages: Sequence[Message]) -> None:
@@ -280,7 +290,6 @@ def _store_progress(
     """Move the run on, and end it, with its agent's last-run fields, if this was its last step."""
     usage, ttft_ns = total
     moment = now()
-    run = Run.objects.only("started_at", "created_at").get(pk=begun.spec.run_id)
     fields: Json = {
         "step_count": record.n,
         "heartbeat_at": moment,
@@ -293,14 +302,14 @@ def _store_progress(
     }
     agent_fields: Json = {"last_seq": agent.last_seq}
     if record.stop_reason:
-        ended = ending(run, record.stop_reason, record.failure, moment)
+        ended = ending(begun.started_at, record.stop_reason, record.failure, moment)
         fields |= ended
         agent_fields |= {
             "last_stop_reason": record.stop_reason,
             "last_run_completion": moment,
             "last_run_duration_ms": ended["total_duration_ns"] // 1_000_000,
         }
-    Run.objects.filter(pk=run.pk).update(**fields)
+    Run.objects.filter(pk=begun.spec.run_id).update(**fields)
     Agent.objects.filter(pk=agent.pk).update(**agent_fields)
 
 

@@ -39,8 +39,8 @@ def open_run(actor: Actor, given: RunInput) -> tuple[RunRef, int]:
     for an unknown agent or conversation.
     """
     with write():
-        agent = _locked_agent(actor, given.agent_id)
-        conversation_id = _conversation_of(agent, given.conversation_id)
+        conversation = _locked_conversation(actor, given)
+        agent, conversation_id = conversation.agent, conversation.id
         agent.last_seq += 1
         run = Run.objects.create(
             org_id=agent.org_id,
@@ -60,21 +60,18 @@ def open_run(actor: Actor, given: RunInput) -> tuple[RunRef, int]:
     return RunRef(run.id, agent.id, conversation_id, agent.org_id), run.seq
 
 
-def _locked_agent(actor: Actor, agent_id: str) -> Agent:
-    rows = Agent.objects.select_for_update().of(actor).only("id", "org_id", "last_seq")
-    agent: Agent | None = rows.filter(pk=agent_id).first()
-    if agent is None:
-        raise NotFound(f"Agent with ID {agent_id} not found")
-    return agent
-
-
-def _conversation_of(agent: Agent, conversation_id: str | None) -> str:
-    rows = Conversation.objects.filter(agent=agent).order_by()
-    wanted = rows.filter(pk=conversation_id) if conversation_id else rows.filter(is_default=True)
-    found = wanted.values_list("id", flat=True).first()
-    if found is None:
-        raise NotFound(f"Conversation {conversation_id or 'default'} not found")
-    return str(found)
+def _locked_conversation(actor: Actor, given: RunInput) -> Conversation:
+    """Return the conversation with its agent, whose numbering is locked until the commit."""
+    rows = Conversation.objects.of(actor).filter(agent_id=given.agent_id)
+    wanted = given.conversation_id
+    rows = rows.filter(pk=wanted) if wanted else rows.filter(is_default=True)
+    locked = rows.select_related("agent").select_for_update(of=("agent",))
+    found: Conversation | None = locked.only("id", "agent__org_id", "agent__last_seq").first()
+    if found is not None:
+        return found
+    if wanted and Agent.objects.of(actor).filter(pk=given.agent_id).exists():
+        raise NotFound(f"Conversation {wanted} not found")
+    raise NotFound(f"Agent with ID {given.agent_id} not found")
 
 
 def _stored_input(message: InputMessage) -> Json:
@@ -112,7 +109,8 @@ def end_run(run_id: str, stop_reason: str, failure: Failure | None) -> None:
         run = Run.objects.filter(pk=run_id, status__in=ACTIVE).first()
         if run is None:
             return
-        Run.objects.filter(pk=run_id).update(**ending(run, stop_reason, failure, moment))
+        began = run.started_at or run.created_at
+        Run.objects.filter(pk=run_id).update(**ending(began, stop_reason, failure, moment))
         Agent.objects.filter(pk=run.agent_id).update(last_stop_reason=stop_reason)
 
 
@@ -121,9 +119,8 @@ def failure_row(failure: Failure | None) -> Json | None:
     return asdict(failure) if failure else None
 
 
-def ending(run: Run, stop_reason: str, failure: Failure | None, moment: datetime) -> Json:
+def ending(began: datetime, stop_reason: str, failure: Failure | None, moment: datetime) -> Json:
     """Return the fields of a run that ends at `moment`."""
-    began = run.started_at or run.created_at
     return {
         "status": "failed" if failure else status_of(stop_reason),
         "stop_reason": stop_reason,

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from agents.engine.ports import ChatRequest
@@ -43,7 +43,9 @@ class Begun:
     transcript: Transcript
     inputs: tuple[MessageValue, ...]
     actor: Actor
+    started_at: datetime
     queued_ns: int
+    stored_parts: set[str] = field(default_factory=set)
 
 
 def begin_run(run_id: str) -> Begun | None:
@@ -52,7 +54,8 @@ def begin_run(run_id: str) -> Begun | None:
     Returns None when the run is not waiting any more (it was cancelled in the queue).
     """
     with write():
-        run = Run.objects.select_related("agent", "conversation").filter(pk=run_id).first()
+        rows = Run.objects.select_related("agent", "conversation")
+        run = rows.select_for_update(of=("self", "agent")).filter(pk=run_id).first()
         if run is None or run.status != "created":
             return None
         started = now()
@@ -66,11 +69,11 @@ def begin_run(run_id: str) -> Begun | None:
     actor = Actor(run.org_id, run.created_by_id or "", "user")
     queued_ns = int((started - run.created_at).total_seconds() * 1e9)
     transcript = load_transcript(run.conversation, system=run.options.get("override_system"))
-    return Begun(_spec(run, blocks), transcript, tuple(inputs), actor, queued_ns)
+    return Begun(_spec(run, blocks), transcript, tuple(inputs), actor, started, queued_ns)
 
 
 def _store_inputs(run: Run) -> list[MessageValue]:
-    agent = Agent.objects.select_for_update().only("id", "org_id", "last_seq").get(pk=run.agent_id)
+    agent = run.agent
     moment = now()
     values = number((_input_value(row, run, moment) for row in run.input), agent)
     actor = Actor(run.org_id, run.created_by_id or "", "user")

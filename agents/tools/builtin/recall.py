@@ -11,7 +11,7 @@ from agents.types import Json, RetrievalRecord, ToolContext, ToolOutcome
 from letta_site.core.aio import in_db
 from memory.services.search import Hit, SearchQuery, search
 
-# What tools returned is left out: it repeats, and would drown what people said.
+# What tools returned is not in the index: it repeats, and would drown what people said.
 _SPEAKERS = ("user", "assistant")
 
 
@@ -62,8 +62,7 @@ async def _search(context: ToolContext, query: str, **filters: Any) -> list[Hit]
 async def conversation_search(arguments: Json, context: ToolContext) -> ToolOutcome:
     """Search the messages of the calling agent."""
     query = arguments.get("query") or ""
-    asked = arguments.get("roles") or _SPEAKERS
-    roles = tuple(role for role in asked if role in _SPEAKERS) or _SPEAKERS
+    roles = tuple(arguments.get("roles") or _SPEAKERS)
     start = read_moment(arguments.get("start_date"), context)
     end = read_moment(arguments.get("end_date"), context, end=True)
     limit = result_count(arguments["limit"])

@@ -1,0 +1,132 @@
+"""The ASGI application: what starts once, how large a body may be, whose WebSocket it is."""
+
+import asyncio
+import json
+import os
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "letta_site.settings")
+django_application = get_asgi_application()  # before models are imported
+
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from django.conf import settings  # noqa: E402
+
+from agents.ade.routing import websocket_urlpatterns  # noqa: E402
+from agents.runtime import boot  # noqa: E402
+from letta_site import auth  # noqa: E402
+from letta_site.core.aio import in_db  # noqa: E402
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class Site:
+    """Starts the product before the first scope is served: Daphne has no lifespan."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._started: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        await self.start()
+        await self._app(scope, receive, send)
+
+    async def start(self) -> None:
+        """Do the start-up work unless it is done; a server may call this before it listens."""
+        if self._started is None or (self._started.done() and self._started.exception()):
+            self._started = asyncio.get_running_loop().create_task(_start())
+        await asyncio.shield(self._started)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await self.start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+async def _start() -> None:
+    await in_db(auth.default_tenant)
+    await boot.start()
+
+
+class BodyTooLarge(Exception):
+    """More came in than a body may hold."""
+
+
+class BodyCap:
+    """Cuts off bodies that exceed LETTA_MAX_BODY_MB, whether they say their length or not."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            _check_length(scope)
+            await self._app(scope, _counted(receive), send)
+        except BodyTooLarge:
+            await _send_too_large(send)
+
+
+def _check_length(scope: Scope) -> None:
+    length = dict(scope["headers"]).get(b"content-length", b"0")
+    if length.isdigit() and int(length) > settings.MAX_BODY_BYTES:
+        raise BodyTooLarge
+
+
+def _counted(receive: Receive) -> Receive:
+    received = 0
+
+    async def counted() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body") or b"")
+        if received > settings.MAX_BODY_BYTES:
+            raise BodyTooLarge
+        return message
+
+    return counted
+
+
+async def _send_too_large(send: Send) -> None:
+    limit = settings.MAX_BODY_BYTES // 1024 // 1024
+    what = f"The body is larger than {limit} MB."
+    todo = "Send less at once, or raise LETTA_MAX_BODY_MB."
+    body = {"detail": f"TOO_LARGE: {what}", "code": "TOO_LARGE", "what": what, "todo": todo}
+    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": 413, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps(body).encode()})
+
+
+class SocketGate:
+    """Lets a WebSocket in when its page is ours and its user may see it; see `auth`."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        actor = await in_db(auth.actor_of_socket, dict(scope))
+        if actor is None:
+            await receive()
+            await send({"type": "websocket.close", "code": 4403})
+            return
+        await self._app({**scope, "actor": actor}, receive, send)
+
+
+application = Site(
+    ProtocolTypeRouter(
+        {
+            "http": BodyCap(django_application),
+            "websocket": SocketGate(URLRouter(websocket_urlpatterns)),
+        }
+    )
+)
