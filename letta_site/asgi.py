@@ -13,6 +13,7 @@ django_application = get_asgi_application()  # before models are imported
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.conf import settings  # noqa: E402
+from django.db import DatabaseError  # noqa: E402
 
 from agents.ade.routing import websocket_urlpatterns  # noqa: E402
 from agents.runtime import boot  # noqa: E402
@@ -46,12 +47,31 @@ class Site:
             self._started = asyncio.get_running_loop().create_task(_start())
         await asyncio.shield(self._started)
 
+    def refusal(self, host: str) -> str:
+        """Return why this must not listen on `host`, or an empty string."""
+        if auth.is_loopback(host) or host == "localhost":
+            return ""
+        if settings.SERVER_PASSWORD or _anybody_can_sign_in():
+            return ""
+        return (
+            f"Refusing to listen on {host}: without a password everybody who reaches this port "
+            "could read and change everything.\n"
+            "Set LETTA_SERVER_PASSWORD, or make a user with `manage.py createsuperuser`."
+        )
+
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         await self.start()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def _anybody_can_sign_in() -> bool:
+    try:
+        return auth.has_accounts()
+    except DatabaseError:
+        return False  # there are no tables yet
 
 
 async def _start() -> None:

@@ -1,5 +1,4 @@
-(() => {
-"use strict";
+{
 const doc = document, root = doc.documentElement, agent = doc.body.dataset.agent;
 const $ = (sel, from = doc) => from.querySelector(sel);
 const all = (sel, from = doc) => [...from.querySelectorAll(sel)];
@@ -7,26 +6,26 @@ const on = (name, run, opts) => doc.addEventListener(name, run, opts);
 const words = $("#words")?.dataset || {};
 root.classList.add("js");
 
-/* Cookies for what the server renders, localStorage for the rest */
-const keep = (name, value) => { try { value ? localStorage.setItem(name, value) : localStorage.removeItem(name); } catch { /* private mode */ } };
+const keep = (name, value) => { try { value ? localStorage.setItem(name, value) : localStorage.removeItem(name); } catch { } };
 const kept = (name) => { try { return localStorage.getItem(name); } catch { return null; } };
 const mark = (name, value) => { root.dataset[name] = value; doc.cookie = `${name}=${value};path=/;max-age=31536000;samesite=lax`; };
 
-/* Toasts: errors stay, others leave unless pointed at */
+/* Toasts: errors stay */
 const leave = (node) => {
-  const timer = node.matches(".error") || setInterval(() => { if (!node.matches(":hover, :focus-within")) { clearInterval(timer); node.remove(); } }, 5000);
+  if (!node.matches(".error")) setInterval(() => node.matches(":hover, :focus-within") || node.remove(), 5000);
 };
+const made = (sel) => $(sel).content.firstElementChild.cloneNode(true);
 const toast = (text, level = "error") => {
-  const box = $("#toasts"), node = $("#toast-template").content.firstElementChild.cloneNode(true);
+  const box = $("#toasts"), node = made("#toast-template");
   node.className = `toast ${level}`;
   $("p", node).textContent = text;
-  if (box.children.length > 2) box.firstElementChild.remove();
+  box.children[2]?.remove();
   box.append(node);
   leave(node);
 };
 all(".toast").forEach(leave);
 
-/* Theme, panes, sections, times */
+/* Theme, panes, times */
 const pane = (side) => mark(side, root.dataset[side] === "off" ? "" : "off");
 const acts = {
   theme: () => mark("theme", (root.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark" ? "light" : "dark"),
@@ -34,13 +33,13 @@ const acts = {
   right: () => pane("right"),
   letters: (box) => keep("letters", box.checked ? "" : "off"),
 };
-if ($("[data-act=letters]")) $("[data-act=letters]").checked = kept("letters") !== "off";
+$("[data-act=letters]").checked = kept("letters") !== "off";
 all("[data-grip]").forEach((grip) => {
   const side = grip.dataset.grip, left = side === "left", saved = kept(`width-${side}`);
   const widen = (px) => {
     const width = Math.min(420, Math.max(240, Math.round(px)));
     root.style.setProperty(`--${side}`, `${width}px`);
-    grip.setAttribute("aria-valuenow", width);
+    grip.ariaValueNow = width;
     keep(`width-${side}`, width);
   };
   if (saved && innerWidth > 1180) widen(saved);
@@ -48,7 +47,7 @@ all("[data-grip]").forEach((grip) => {
   grip.onpointermove = (e) => { if (grip.hasPointerCapture(e.pointerId)) widen(left ? e.clientX - 52 : innerWidth - e.clientX); };
   grip.onkeydown = (e) => {
     const by = { ArrowLeft: -16, ArrowRight: 16 }[e.key];
-    if (by) widen(+grip.getAttribute("aria-valuenow") + (left ? by : -by));
+    if (by) widen(+grip.ariaValueNow + (left ? by : -by));
   };
 });
 all("details[data-keep]").forEach((d) => {
@@ -56,16 +55,15 @@ all("details[data-keep]").forEach((d) => {
   if (saved) d.open = saved === "open";
   d.addEventListener("toggle", () => keep(name, d.open ? "open" : "shut"));
 });
-const tab = () => all(".tabs a").forEach((a) => a.hash === (location.hash || "#main") ? a.setAttribute("aria-current", "true") : a.removeAttribute("aria-current"));
+const tab = () => all(".tabs a").forEach((a) => { a.ariaCurrent = a.hash === (location.hash || "#main") ? "true" : null; });
 addEventListener("hashchange", tab);
 tab();
-const local = (from) => all(".who time, .note time", from).forEach((t) => { t.textContent = new Date(t.dateTime).toLocaleTimeString(root.lang, { hour: "2-digit", minute: "2-digit", hour12: false }); });
+const local = (from) => all(".who time, .note time", from).forEach((t) => { t.textContent = new Date(t.dateTime).toLocaleTimeString(root.lang, { timeStyle: "short", hourCycle: "h23" }); });
 local(doc);
 on("htmx:load", (e) => local(e.detail.elt));
 
 /* Clicks */
-const say = (text) => { if ($("#say")) $("#say").textContent = text; };
-const copy = (text) => navigator.clipboard.writeText(text).then(() => { say(words.copied); toast(words.copied, "success"); });
+const copy = (text) => navigator.clipboard.writeText(text).then(() => toast(words.copied, "success"));
 on("click", (e) => {
   const hit = (sel) => e.target.closest(sel);
   let it;
@@ -84,7 +82,7 @@ on("click", (e) => {
   }
 });
 
-/* Drafts: what is typed is never replaced */
+/* Drafts are never replaced */
 const count = (field) => {
   const out = $(`.counter[data-for="${field.id}"]`), size = [...field.value].length, limit = +out?.dataset.limit;
   if (!out) return;
@@ -108,16 +106,14 @@ on("reset", ({ target }) => {
 on("focusout", ({ target }) => { const box = target.closest("[data-guard]"); if (box?.stale) setTimeout(renew, 200, box); });
 addEventListener("beforeunload", (e) => { if ($("[data-dirty]")) e.preventDefault(); });
 
-/* A pushed fragment stops at a draft: the card gets a badge, the fragment waits */
+/* A pushed card waits behind a draft, with a badge */
 let pushed = false;
 on("htmx:oobBeforeSwap", (e) => {
   const { target, fragment } = e.detail, fresh = fragment.firstElementChild;
   if (!pushed || !target.matches("[data-guard]") || !fresh) return;
-  if (fresh.dataset.version === target.dataset.version) e.detail.shouldSwap = false;
-  if (!busy(target)) return;
-  e.detail.shouldSwap = false;
-  const badge = $("[data-badge]", target);
-  if (!badge || fresh.dataset.version === target.dataset.version) return;
+  const same = fresh.dataset.version === target.dataset.version, badge = $("[data-badge]", target);
+  if (same || busy(target)) e.detail.shouldSwap = false;
+  if (same || !busy(target) || !badge) return;
   badge.textContent = `${words.changed} (v${fresh.dataset.version})`;
   badge.hidden = false;
   target.stale = fresh.cloneNode(true);
@@ -146,7 +142,7 @@ if (scroller) {
     if (sent.action !== "send") return;
     if (!sent.text.trim()) return e.preventDefault();
     sent.cid = Date.now().toString(36) + Math.random().toString(36).slice(2);
-    const row = $("#pending-row").content.firstElementChild.cloneNode(true);
+    const row = made("#pending-row");
     row.id = `pending-${sent.cid}`;
     $(".body", row).textContent = sent.text;
     log.append(row);
@@ -172,7 +168,7 @@ if (scroller) {
     seen = lastSeq();
   });
   let below = 0;
-  on("htmx:beforeSwap", (e) => { if (e.detail.target.id === "older") below = scroller.scrollHeight - scroller.scrollTop; });
+  on("htmx:beforeSwap", ({ detail }) => { if (detail.target.id === "older") below = scroller.scrollHeight - scroller.scrollTop; });
   on("htmx:afterSettle", () => { if (below) scroller.scrollTop = scroller.scrollHeight - below; below = 0; });
 }
 
@@ -215,4 +211,4 @@ on("keydown", (e) => {
     if (act) { e.preventDefault(); act(); }
   }
 });
-})();
+}

@@ -11,6 +11,8 @@ from contextlib import suppress
 from typing import Any
 
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+from django.http import parse_cookie
 
 from agents.ade import fragments, history, status
 from agents.ade.forms import MessageForm
@@ -58,16 +60,14 @@ class WorkspaceConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.agent = agent
         self.ear = bus.subscribe(agent_id)
 
-    async def disconnect(self, code: int) -> None:  # noqa: ARG002 - channels' signature
+    async def disconnect(self, _code: int) -> None:
         """Stop listening; the agent goes on."""
         if self.ear:
             self.ear.close()
         if self.work:
             self.work.cancel()
 
-    async def receive(  # noqa: ARG002 - the signature is channels'
-        self, text_data: str | None = None, bytes_data: bytes | None = None
-    ) -> None:
+    async def receive(self, text_data: str | None = None, **_kwargs: bytes | None) -> None:
         """Take a form of the page."""
         given = parse(text_data)
         act = {"resume": self._resume, "send": self._send_message, "stop": self._stop}
@@ -149,7 +149,8 @@ class WorkspaceConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     def _csrf_token(self) -> str:
         """Pushed forms carry the token that the page's own forms were given."""
-        return str(self.scope.get("cookies", {}).get("csrftoken", ""))
+        header = dict(self.scope["headers"]).get(b"cookie", b"").decode("latin-1")
+        return parse_cookie(header).get(settings.CSRF_COOKIE_NAME, "")
 
 
 async def _batched(ear: bus.Subscription, live: LiveView, flush: Any) -> Any:

@@ -1,9 +1,7 @@
 """WebSocket addresses of the pages."""
 
-from channels.routing import URLRouter
 from django.urls import path
 
 from agents.ade.consumers import WorkspaceConsumer
 
 websocket_urlpatterns = [path("ws/agents/<str:agent_id>", WorkspaceConsumer.as_asgi())]
-websocket_app = URLRouter(websocket_urlpatterns)

@@ -24,8 +24,6 @@ from memory.services.blocks import create_block as make_block
 from memory.services.passages import PassageDraft, get_passage, insert_passages
 from memory.services.passages import delete_passage as drop_passage
 
-NO_CONTENT = 200  # htmx swaps nothing on 204, and the row must go.
-
 
 def _home(agent_id: str, section: str) -> str:
     return reverse("ade:workspace", args=[agent_id]) + f"#{section}"
@@ -47,6 +45,7 @@ def create_block(request: HttpRequest, agent_id: str) -> HttpResponse:
         "agent": agent,
         "form": NewBlockForm(auto_id="new-block-%s"),
         "spare_blocks": spare_blocks(actor_of(request), agent),
+        "n": len(_block_ids(agent_id)),
         "added": [replace(card, fresh=_("new")) for card in cards],
     }
     return fragment(request, "agents/state.html#added_block", context)
@@ -111,7 +110,8 @@ def detach_block(request: HttpRequest, agent_id: str, block_id: str) -> HttpResp
     find_agent(actor, agent_id)
     _set_blocks(actor, agent_id, [one for one in _block_ids(agent_id) if one != block_id])
     if is_htmx(request):
-        return HttpResponse(status=NO_CONTENT)
+        context = {"n": len(_block_ids(agent_id)), "count": True}
+        return fragment(request, "agents/state.html#count", context)
     return done(request, _home(agent_id, "memory"), _("Detached"))
 
 

@@ -76,9 +76,7 @@ def older(request: HttpRequest, agent_id: str) -> HttpResponse:
     agent = find_agent(actor_of(request), agent_id)
     before = request.GET.get("before", "")
     number = int(before) if before.isdigit() else None
-    rows, older_than = history.page_of_rows(
-        agent, history.main_conversation(agent), before=number
-    )
+    rows, older_than = history.page_of_rows(agent, history.main_conversation(agent), before=number)
     view = "debug" if request.GET.get("view") == "debug" else "chat"
     context = {"agent": agent, "rows": rows, "older_than": older_than, "view": view}
     return fragment(request, "agents/older.html#page", context)

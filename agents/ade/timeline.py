@@ -20,6 +20,7 @@ from agents.ade.toolcards import (
 from agents.engine.prompt import event_type, unwrap_user_text
 from agents.types import ImagePart, Message, ReasoningPart, ToolReturn
 
+SHORT_CHARS = 160
 Changes = Mapping[str, BlockChange]
 
 
@@ -54,10 +55,13 @@ class StepRow:
     lead: SafeString | str = ""
     tools: tuple[ToolCard, ...] = ()
     html: SafeString | str = ""
-    error: str = ""
-    meta: str = ""
     model: str = ""
     kind: Literal["step"] = "step"
+
+    @property
+    def short_reasoning(self) -> bool:
+        """Whether the thinking is so short that folding it would only hide it."""
+        return 0 < len(self.reasoning) <= SHORT_CHARS
 
     @property
     def copy(self) -> bool:

@@ -1,26 +1,10 @@
-"""What the demo model understands: tables of patterns, and their reading. Pure rules, no model."""
+"""What the demo model understands of a message: rules, not a language model. Pure."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True)
-class Topic:
-    """Something one can say about oneself. Patterns are matched from the start of a clause.
-
-    `told` and `asked` are what people say, with the value in group `v`; `seen` finds the value in
-    notes that were written by others. `said` puts it into words. `opposite` is the topic that a
-    same value cannot be in as well.
-    """
-
-    name: str
-    said: str
-    told: tuple[str, ...]
-    asked: tuple[str, ...] = ()
-    seen: tuple[str, ...] = ()
-    single: bool = True
-    opposite: str = ""
+from agents.llm.demo_topics import TOPICS, Topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,89 +39,7 @@ class Reading:
     asks: tuple[Ask, ...] = ()
 
 
-_I_AM = r"i(?:'m| am)"
-_REST = r"(?P<v>.+)"
-_NO_NAMES = "sorry|fine|good|great|ok|okay|tired|happy|sad|back|here|not|just|sure|so|very|ready"
-_NO_JOBS = "bit|little|lot|fan|huge|big|person|member|user|new|happy|long|good|bad|great|beginner"
-
-TOPICS = (
-    Topic(
-        "Name",
-        "your name is {}",
-        (
-            rf"(?:my name is|my name's|{_I_AM} called|{_I_AM} named|(?:you can )?call me)"
-            r" (?!later|back|tomorrow|when|if|at\b)(?P<v>[^\W\d_][\w'.-]*(?: [^\W\d_][\w'.-]*){0,3})",
-            rf"{_I_AM} (?!(?:{_NO_NAMES})\b)(?P<v>(?-i:[A-Z])[\w'-]+(?: (?-i:[A-Z])[\w'-]+)?)$",
-        ),
-        (r"(?:what(?:'s| is)|do you (?:know|remember)|tell me|say) my (?:full )?name", "who am i"),
-        (r"\bname(?: is|'s|:) (?P<v>[^.,;\n]+)", r"\bcalled (?P<v>[^.,;\n]+)"),
-    ),
-    Topic(
-        "Lives in",
-        "you live in {}",
-        (
-            rf"(?:i (?:now |currently )?live|{_I_AM} (?:now )?(?:living|based)) in {_REST}",
-            rf"i(?:'ve| have)?(?: just| now| recently)? (?:moved|relocated)(?: from .+?)? to {_REST}",
-        ),
-        ("where (?:do i|am i) (?:live|living|based)", "(?:what|which) (?:city|town|place) do i"),
-        (r"\b(?:lives?|living|based|moved) (?:in|to) (?P<v>[^.,;\n]+)",),
-    ),
-    Topic(
-        "Comes from",
-        "you come from {}",
-        (rf"(?:i come|{_I_AM}(?: originally)?) from {_REST}",),
-        ("where (?:do i come|am i) from",),
-    ),
-    Topic(
-        "Works at",
-        "you work at {}",
-        (rf"i (?:now )?work (?:at|for) {_REST}",),
-        ("where do i work", "who do i work for"),
-        (r"\bworks (?:at|for) (?P<v>[^.,;\n]+)",),
-    ),
-    Topic(
-        "Job",
-        "your job is {}",
-        (
-            rf"i (?:now )?work as (?:an? )?{_REST}",
-            rf"{_I_AM} (?:now )?an? (?!(?:{_NO_JOBS})\b){_REST}",
-        ),
-        ("what do i do for (?:a living|work)", r"what do i (?:work|do)\b"),
-        (r"\bworks as (?:an? )?(?P<v>[^.,;\n]+)",),
-    ),
-    Topic(
-        "Age",
-        "you are {}",
-        (rf"{_I_AM} (?P<v>\d{{1,3}} years? old)",),
-        ("how old am i",),
-    ),
-    Topic(
-        "Likes",
-        "you like {}",
-        (rf"i (?:really |also )?(?:like|love|enjoy|adore) {_REST}",),
-        ("what (?:do|things do) i (?:like|love|enjoy)", "what are my (?:hobbies|interests)"),
-        (r"\b(?:likes|loves|enjoys) (?P<v>[^.;\n]+)",),
-        single=False,
-        opposite="Dislikes",
-    ),
-    Topic(
-        "Dislikes",
-        "you do not like {}",
-        (rf"i (?:really )?(?:hate|dislike|(?:don't|do not) (?:really )?like|can't stand) {_REST}",),
-        ("what (?:do|don't) i (?:not like|hate|dislike|like least)", "what don't i like"),
-        (r"\b(?:hates|dislikes) (?P<v>[^.;\n]+)",),
-        single=False,
-        opposite="Likes",
-    ),
-    Topic(
-        "Prefers",
-        "you prefer {}",
-        (rf"i(?:'d| would)? prefer {_REST}",),
-        ("what do i prefer",),
-        single=False,
-    ),
-)
-
+_ARCHIVE = "(?:the |your |my )?(?:archives?|archival memory)"
 _OWN = re.compile(
     r"my (?P<t>(?!question|guess|point|problem|bad|pleasure|apologies)[a-z][\w -]{1,30}?)"
     r"(?:'s name)? (?:is|are)(?: called| named)? (?P<v>.+)",
@@ -150,13 +52,15 @@ _NOTE = re.compile(
 )
 _STORE = re.compile(
     r"(?:please )?(?:save|archive|store)(?: this| that| the following)?"
-    r"(?: (?:to|in|into) (?:the |your |my )?(?:archive|archival memory))?\s*[:,]?\s+(?P<q>.+)",
+    rf"(?: (?:to|in|into) {_ARCHIVE})?\s*[:,]?\s+(?P<q>.+)",
     re.IGNORECASE | re.DOTALL,
 )
 _STORE_TAIL = re.compile(
     r" (?:to|in|into) (?:the |your |my )?(?:archive|archival memory)\W*$", re.I
 )
-_TOOL = re.compile(r"(?:please )?(?:call|use|run) (?:the )?(?:tool )?[`'\"]?(?P<q>\w+)", re.I)
+_TOOL = re.compile(
+    r"(?:please )?(?:call|use|run) (?:the )?(?:tool )?[`'\"]?(?P<q>\w+)", re.IGNORECASE
+)
 
 # In this order; the first that matches a clause counts. Group `q` is what it is about.
 _ASKS: tuple[tuple[str, str], ...] = (
@@ -164,19 +68,18 @@ _ASKS: tuple[tuple[str, str], ...] = (
     ("persona", r"(?:who|what) are you|what(?:'s| is) your name|tell me about yourself"),
     (
         "about_me",
-        r"(?:what|tell me what|say what)(?: else)? (?:do you|you) (?:know|remember|have noted) about me"
+        r"(?:what|tell me what)(?: else)? (?:do you|you) (?:know|remember|have noted) about me"
         r"|tell me about me\b|do you (?:know|remember) me\b",
     ),
     (
         "find",
-        r"(?:search|look|find)(?: up| in| through)* (?:the |your |my )?(?:archives?|archival memory)"
-        r"(?: (?:for|about))? (?P<q>.+)"
-        r"|what(?:'s| is) in (?:the |your |my )?(?:archive|archival memory)(?: (?:on|about))?(?P<q2>.*)"
+        rf"(?:search|look|find)(?: up| in| through)* {_ARCHIVE}(?: (?:for|about))? (?P<q>.+)"
+        rf"|what(?:'s| is) in {_ARCHIVE}(?: (?:on|about))?(?P<q2>.*)"
         r"|look up (?P<q3>.+)",
     ),
     (
         "recall",
-        r"do you (?:still )?remember (?!my )(?:what i (?:said|told you) about |when |that )?(?P<q>.+)"
+        r"do you (?:still )?remember (?!my )(?:what i (?:said|told you) about |that )?(?P<q>.+)"
         r"|what did (?:i|we|you) (?:say|tell you|talk|discuss|mention)(?: about)? ?(?P<q2>.*)"
         r"|(?:did|have) (?:i|we) (?:ever )?(?:mention|mentioned|say|said|tell you|talk|talked)"
         r"(?: about| that)? ?(?P<q3>.*)"
@@ -187,7 +90,9 @@ _ASKS: tuple[tuple[str, str], ...] = (
     ("bye", r"(?:bye|goodbye|good night|see you)\b"),
 )
 _ASK_PATTERNS = [(kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _ASKS]
-_GREETING = re.compile(r"(?:hi|hello|hey|good (?:morning|afternoon|evening)|greetings)\b", re.I)
+_GREETING = re.compile(
+    r"(?:hi|hello|hey|good (?:morning|afternoon|evening)|greetings)\b", re.IGNORECASE
+)
 _MINE = re.compile(
     r"(?:what|when|who|which|where|how)(?:'s| is| are)? (?:was )?my (?P<q>.+?)"
     r"(?:'s name| called| named)?$|do you (?:know|remember) my (?P<q2>.+)",
@@ -202,17 +107,19 @@ _FILLER = re.compile(
     r"you know|fyi|there|then)\b[,:!\s]*)+(?=\S)",
     re.IGNORECASE,
 )
-_CLAUSE = re.compile(r"(?:[^.!?;\n]|[.!?](?=\S))+[.!?;\n]?")
-_JOINT = re.compile(r",?\s+(?:and|but)\s+(?=(?:now )?(?:i|my|call me)\b)|,\s*(?=(?:i|my)\b)", re.I)
+_CLAUSE = re.compile(r"(?:\b(?:St|Dr|Mr|Mrs|Ms|Prof)\.|[^.!?;\n]|[.!?](?=\S))+[.!?;\n]?")
+_JOINT = re.compile(
+    r",?\s+(?:and|but)\s+(?=(?:now )?(?:i|my|call me)\b)|,\s*(?=(?:i|my)\b)", re.IGNORECASE
+)
 _TAIL = re.compile(
-    r"[\s,]+(?:now|these days|recently|today|yesterday|(?:last|this) (?:week|month|year)|too|though|"
-    r"(?:a|one|two|\d+) (?:days?|weeks?|months?|years?) ago|as well|by the way|btw|please)$",
+    r"[\s,]+(?:now|these days|recently|today|yesterday|(?:last|this) (?:week|month|year)|too|"
+    r"though|(?:a|one|two|\d+) (?:days?|weeks?|months?|years?) ago|as well|by the way|btw|please)$",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[^\W_][\w'-]*")
 _STOP = frozenset(
-    "a about an and any are at be did do does for from had has have how i in is it know me my of on "
-    "or our said say tell that the there this to told was we were what when where which who why "
+    "a about an and any are at be did do does for from had has have how i in is it know me my of "
+    "on or our said say tell that the there this to told was we were what when where which who why "
     "will with would you your remember mention talk ever still something anything".split()
 )
 

@@ -77,7 +77,7 @@ def model_columns(actor: Actor, wish: ModelWish, *, before: Json | None = None) 
     settings = _settings(wish, before.get("model_settings") or {})
     if settings is not None:
         columns["model_settings"] = settings
-        columns |= _effort(settings, columns.get("llm_config", before.get("llm_config") or {}))
+        columns |= _effort(settings, columns.get("llm_config") or before.get("llm_config") or {})
     return columns
 
 
@@ -133,10 +133,9 @@ def embedding_columns(actor: Actor, handle: str | None, config: Json | None = No
         return {"embedding": handle, "embedding_config": {**config, "handle": handle}}
     if not handle:
         return {}
-    try:
-        provider = provider_of(actor.org_id, handle)
-    except NotFound:
-        raise Invalid(f"Embedding model {handle} not found") from None
+    provider = provider_of(actor.org_id, handle)
+    if provider is None:
+        raise Invalid(f"Embedding model {handle} not found")
     name = handle.partition("/")[2]
     return {
         "embedding": handle,

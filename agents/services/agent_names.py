@@ -10,21 +10,22 @@ MAX_NAME_CHARS = 200
 _ALLOWED = re.compile(r"[\w\s\-']+\Z")
 _ADJECTIVES = (
     "Amber Ample Arctic Azure Balanced Bold Breezy Bright Brisk Calm Candid Cheerful Clever "
-    "Coastal Copper Coral Cosmic Crisp Daring Dapper Eager Early Earnest Elastic Emerald Fabled Fearless "
-    "Floral Fluent Gentle Gilded Glad Golden Graceful Hardy Hazel Honest Humble Indigo Ivory Jolly "
-    "Keen Kind Lively Loyal Lucid Lunar Marble Mellow Merry Mindful Misty Modest Nimble Noble Opal "
-    "Patient Pearly Playful Polar Prime Proud Quick Quiet Radiant Rapid Ready Rosy Rustic Sage "
-    "Scarlet Serene Silver Sincere Snowy Solar Steady Stellar Sunny Swift Tidy Tranquil "
-    "Velvet Vivid Warm Wise Witty Woven Young Zesty"
+    "Coastal Copper Coral Cosmic Crisp Daring Dapper Eager Early Earnest Elastic Emerald "
+    "Fabled Fearless Floral Fluent Gentle Gilded Glad Golden Graceful Hardy Hazel Honest "
+    "Humble Indigo Ivory Jolly Keen Kind Lively Loyal Lucid Lunar Marble Mellow Merry Mindful "
+    "Misty Modest Nimble Noble Opal Patient Pearly Playful Polar Prime Proud Quick Quiet "
+    "Radiant Rapid Ready Rosy Rustic Sage Scarlet Serene Silver Sincere Snowy Solar Steady "
+    "Stellar Sunny Swift Tidy Tranquil Velvet Vivid Warm Wise Witty Woven Young Zesty"
 ).split()
 _NOUNS = (
-    "Acorn Anchor Apricot Badger Bamboo Beacon Birch Bobcat Brook Canyon Cedar Cello Clover Comet "
-    "Compass Condor Coyote Crane Cypress Dahlia Delta Dolphin Dune Eagle Ember Falcon Fennel Fern "
-    "Finch Fjord Fox Garnet Gecko Ginger Glacier Harbor Heron Hickory Ibis Iris Island Jasmine Jay "
-    "Juniper Kestrel Kiwi Lagoon Lantern Lark Lemur Lichen Lotus Lynx Magnolia Maple Marlin Meadow "
-    "Mesa Moose Nectar Nutmeg Oak Orchid Osprey Otter Owl Papaya Pebble Pelican Pepper Pine Plover "
-    "Poppy Prairie Quail Quartz Raven Reef River Robin Saffron Sparrow Spruce Summit Swan Thistle "
-    "Tiger Tulip Valley Walnut Willow Wren Yarrow Zebra"
+    "Acorn Anchor Apricot Badger Bamboo Beacon Birch Bobcat Brook Canyon Cedar Cello Clover "
+    "Comet Compass Condor Coyote Crane Cypress Dahlia Delta Dolphin Dune Eagle Ember Falcon "
+    "Fennel Fern Finch Fjord Fox Garnet Gecko Ginger Glacier Harbor Heron Hickory Ibis Iris "
+    "Island Jasmine Jay Juniper Kestrel Kiwi Lagoon Lantern Lark Lemur Lichen Lotus Lynx "
+    "Magnolia Maple Marlin Meadow Mesa Moose Nectar Nutmeg Oak Orchid Osprey Otter Owl Papaya "
+    "Pebble Pelican Pepper Pine Plover Poppy Prairie Quail Quartz Raven Reef River Robin "
+    "Saffron Sparrow Spruce Summit Swan Thistle Tiger Tulip Valley Walnut Willow Wren Yarrow "
+    "Zebra"
 ).split()
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from agents.engine.strategies import DEFAULT_AGENT_TYPE, Strategy, strategy_of
 from agents.models import Agent, AgentArchive, AgentBlock, AgentSecret, AgentTag, AgentTool, Tool
-from agents.services.agent_boot import open_history
+from agents.services.agent_boot import Seed, open_history
 from agents.services.agent_lists import with_relations
 from agents.services.agent_models import (
     ModelWish,
@@ -18,7 +18,7 @@ from agents.services.agent_rules import first_rules
 from agents.services.columns import check_columns
 from agents.services.tool_seed import ensure_base_tools
 from agents.services.tools import tools_by_id, tools_by_name
-from agents.types import Json, Role
+from agents.types import Json
 from letta_site.core.aio import write
 from letta_site.core.errors import Invalid, NotFound
 from letta_site.core.types import Actor
@@ -28,6 +28,10 @@ from memory.services.blocks import create_block
 from memory.services.search import drop_scopes
 from memory.services.storable import storable_json
 
+# Fields of a draft that bear the same name on the wire.
+SAME_NAMES = frozenset(
+    ("name", "agent_type", "system", "include_base_tool_rules", "embedding", "embedding_config")
+)
 HIDING_TAG = "role:subagent"
 MAX_TAG_CHARS = 200
 
@@ -50,7 +54,7 @@ class AgentDraft:
     tool_rules: tuple[Json, ...] | None = None
     tags: tuple[str, ...] = ()
     secrets: dict[str, str] = field(default_factory=dict)
-    initial_messages: tuple[tuple[Role, str], ...] | None = None
+    initial_messages: Seed | None = None
     include_base_tools: bool = True
     include_base_tool_rules: bool | None = None
     embedding: str | None = None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from django.db.models import Q, QuerySet
 
-from agents.models import Tool
+from agents.models import Agent, Tool
 from agents.services.tool_schema import schema_of_source
 from agents.services.tool_seed import ensure_base_tools, offered_names
 from agents.types import Json
@@ -32,18 +32,20 @@ TOOL_TYPES = (
     "external_mcp",
 )
 
-_NAME = re.compile(r"[A-Za-z0-9_-]+\Z")
-_PLAIN_FIELDS = (
-    "description",
-    "tags",
-    "source_type",
-    "args_json_schema",
-    "return_char_limit",
-    "pip_requirements",
-    "npm_requirements",
-    "default_requires_approval",
-    "enable_parallel_execution",
+# Keys of the wire that are columns of a tool, by the same name, and need no thought.
+DRAFT_FIELDS = frozenset(
+    (
+        "description",
+        "tags",
+        "return_char_limit",
+        "pip_requirements",
+        "npm_requirements",
+        "default_requires_approval",
+        "enable_parallel_execution",
+    )
 )
+_NAME = re.compile(r"[A-Za-z0-9_-]+\Z")
+_PLAIN_FIELDS = (*sorted(DRAFT_FIELDS), "source_type", "args_json_schema")
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +241,13 @@ def _known_types(types: tuple[str, ...] | None) -> tuple[str, ...] | None:
     if unknown:
         raise Invalid(f"Unknown tool types {sorted(unknown)}; the types are {list(TOOL_TYPES)}.")
     return types
+
+
+def list_tools_of(actor: Actor, agent_id: str, *, query: PageQuery) -> list[Tool]:
+    """Return a page of an agent's tools. Raises NotFound for an unknown agent."""
+    if not Agent.objects.of(actor).filter(pk=agent_id).exists():
+        raise NotFound(f"Agent with ID {agent_id} not found")
+    return page(Tool.objects.of(actor).filter(agent_links__agent_id=agent_id), query)
 
 
 def tools_by_name(actor: Actor, names: tuple[str, ...]) -> list[Tool]:

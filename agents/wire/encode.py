@@ -112,12 +112,10 @@ class FrameEncoder:
         return [frame | body]
 
     def _commit(self, event: StepCommitted) -> list[Json]:
-        return [
-            frame
-            for message in event.messages
-            if message.id not in self.sent and _is_answer(message, self.view)
-            for frame in encode_message(message, self.view)
-        ]
+        new = [message for message in event.messages if message.id not in self.sent]
+        self.sent.update(message.id for message in new)
+        answers = [message for message in new if _is_answer(message, self.view)]
+        return [frame for message in answers for frame in encode_message(message, self.view)]
 
 
 def _is_answer(message: Message, view: View) -> bool:

@@ -72,6 +72,23 @@ class ToolConditions(BaseModel):
     exclude_letta_tools: bool | None = False
 
 
+class ModelConditions(BaseModel):
+    """Which models."""
+
+    provider_category: list[str] | None = None
+    provider_name: str | None = None
+    provider_type: str | None = None
+
+    def admits(self, item: dict[str, object]) -> bool:
+        """Tell whether an encoded model is asked for."""
+        categories = self.provider_category
+        return (
+            (not categories or item["provider_category"] in categories)
+            and self.provider_name in (None, item["provider_name"])
+            and self.provider_type in (None, item["provider_type"])
+        )
+
+
 class RunConditions(BaseModel):
     """Which runs."""
 

@@ -60,7 +60,7 @@ def _part(part: Json) -> Json:
 
 
 def _return_text(message: Message) -> list[Json]:
-    return [{"type": "text", "text": one["text"], "signature": None} for one in message.tool_returns]
+    return [_part({"text": one["text"]}) for one in message.tool_returns]
 
 
 def _call(call: Json) -> Json:

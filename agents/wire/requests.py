@@ -6,13 +6,12 @@ import uuid
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Discriminator, Field, Tag, ValidationInfo, model_validator
+from pydantic import BaseModel, Discriminator, Field, Tag, model_validator
 
 from agents.engine.repair import clean_text
 from agents.types import (
     ImagePart,
     InputMessage,
-    Json,
     Part,
     ReasoningPart,
     RunInput,
@@ -20,7 +19,6 @@ from agents.types import (
 )
 from agents.wire.messages import MessageType, View
 from letta_site.core.errors import Invalid, Malformed, NotReady
-
 
 _DATA_URL = re.compile(r"data:(?P<type>[\w.+-]+/[\w.+-]+);base64,(?P<data>.+)\Z", re.DOTALL)
 
@@ -77,6 +75,13 @@ class MessageCreate(BaseModel):
     sender_id: str | None = Field(None, max_length=60)
     group_id: str | None = Field(None, max_length=60)
 
+    @property
+    def text(self) -> str:
+        """The words of the message."""
+        if isinstance(self.content, str):
+            return self.content
+        return "\n".join(part.text for part in self.content if isinstance(part, TextContent))
+
 
 class ApprovalCreate(BaseModel):
     """An answer to a request for approval."""
@@ -132,7 +137,7 @@ class LettaRequest(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _old_names(cls, given: Any, info: ValidationInfo) -> Any:
+    def _old_names(cls, given: Any) -> Any:
         if isinstance(given, dict) and "system" in given and "override_system" not in given:
             return {**given, "override_system": given["system"]}
         return given
@@ -288,5 +293,3 @@ def _image(source: UrlImage | Base64Image) -> ImagePart:
     if not source.url.startswith(("http://", "https://")):
         raise Invalid("An image's url must begin with http:, https: or data:.")
     return ImagePart(url=source.url)
-
-

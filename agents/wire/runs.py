@@ -1,8 +1,7 @@
 """Runs and steps on the wire."""
 
 from agents.models import Run, Step
-from agents.types import Json, Usage
-from agents.wire.encode import encode_stop, encode_usage
+from agents.types import Json
 from agents.wire.moments import stamp
 
 _RUN = (
@@ -40,7 +39,7 @@ _STEP = (
     "feedback",
     "status",
 )
-# Where a run's own error text goes, so that both eras find it.
+# The display options of a request, which the old era has beside the others.
 _DISPLAY = (
     "use_assistant_message",
     "assistant_message_tool_name",
@@ -104,26 +103,6 @@ def encode_run_metrics(run: Run, tools_used: list[str]) -> Json:
     }
 
 
-def encode_run_result(run: Run, messages: list[Json]) -> Json:
-    """Return the answer of a run that has ended, from what is stored of it."""
-    usage = Usage(
-        run.prompt_tokens,
-        run.completion_tokens,
-        run.cached_input_tokens,
-        None,
-        run.reasoning_tokens,
-    )
-    return {
-        "messages": messages,
-        "stop_reason": encode_stop(run.stop_reason or "error"),
-        "usage": encode_usage(
-            usage, step_count=run.step_count, context_tokens=run.context_tokens
-        ),
-        "logprobs": None,
-        "turns": None,
-    }
-
-
 def encode_step(step: Step, messages: list[Json]) -> Json:
     """Return a Step, with the keys of both eras."""
     error = step.error or None
@@ -171,15 +150,19 @@ def encode_step_metrics(step: Step) -> Json:
     }
 
 
-def encode_trace(step: Step, request: Json) -> Json:
-    """Return what went to the provider and what came back."""
+def encode_trace(step: Step, rebuilt: Json) -> Json:
+    """Return what went to the provider and what came back.
+
+    `request_verified`: the request, put together again, has the digest of the one that was sent.
+    """
     return {
         "id": step.id.replace("step-", "provider_trace-"),
         "created_at": stamp(step.created_at),
         "updated_at": stamp(step.updated_at),
         "created_by_id": step.created_by_id,
         "last_updated_by_id": step.last_updated_by_id,
-        "request_json": request,
+        "request_json": rebuilt.get("body", {}),
+        "request_verified": rebuilt.get("verified"),
         "response_json": step.response or {},
         "step_id": step.id,
         "agent_id": step.agent_id,

@@ -8,7 +8,8 @@ npm client stops at it even inside a text).
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator
+from collections import deque
+from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol
@@ -33,6 +34,27 @@ class Ear(Protocol):
     async def __anext__(self) -> tuple[RunRef, Event]: ...
 
     async def aclose(self) -> None: ...
+
+
+class Replayed:
+    """An ear that first hears again what is stored of its run."""
+
+    def __init__(self, stored: Iterable[Event], ref: RunRef, ear: Ear) -> None:
+        self._stored = deque(stored)
+        self._ref = ref
+        self._ear = ear
+
+    def __aiter__(self) -> "Replayed":
+        return self
+
+    async def __anext__(self) -> tuple[RunRef, Event]:
+        if self._stored:
+            return self._ref, self._stored.popleft()
+        return await anext(self._ear)
+
+    async def aclose(self) -> None:
+        """Stop listening."""
+        await self._ear.aclose()
 
 
 @dataclass(frozen=True, slots=True)

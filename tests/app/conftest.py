@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from typing import Any
 
 import pytest
 from django.apps import apps
+from django.conf import settings
 from django.test import Client
 
 from letta_site.core.ids import DEFAULT_ORG_ID, DEFAULT_USER_ID
@@ -54,3 +56,36 @@ def stranger(db: None) -> Actor:
 @pytest.fixture
 def api(owner: Actor) -> Api:
     return Api()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _static_folder() -> None:
+    """WhiteNoise warns of a folder that is not there, and warnings are errors here."""
+    settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+
+
+@pytest.fixture(autouse=True)
+def _forget_sign_ins() -> None:
+    """What the server remembers of accounts and of wrong passwords is of the test before."""
+    auth = import_module("letta_site.auth")
+    auth.forget_accounts()
+    auth.forget_failures()
+
+
+@pytest.fixture
+def agent(api: Api) -> dict[str, Any]:
+    """An agent of the owner, as the API shows it, with the blocks `human` and `persona`."""
+    blocks = [{"label": "human", "value": "Name: Ada"}, {"label": "persona", "value": "Kind."}]
+    answer = api.send("POST", "/v1/agents/", {"model": "letta/demo", "memory_blocks": blocks})
+    assert answer.status_code == 200, answer.content
+    return answer.json()
+
+
+@pytest.fixture
+def foreign_agent(api: Api, agent: dict[str, Any], stranger: Actor) -> dict[str, Any]:
+    """The same agent, moved to the stranger with all it has: the owner must not see it."""
+    model = apps.get_model("agents", "Agent")
+    ids = [block["id"] for block in agent["memory"]["blocks"]]
+    apps.get_model("memory", "Block").objects.filter(pk__in=ids).update(org_id=stranger.org_id)
+    model.objects.filter(pk=agent["id"]).update(org_id=stranger.org_id)
+    return agent

@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
+
 HUMAN = "The human's name is Bob the Builder."
 PERSONA = "My name is Sam, the all-knowing sentient AI."
 AGENT_ID = re.compile(r"agent-[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+# For calls that only the newer clients have.
+new_clients_only = pytest.mark.parametrize("running_client", ["py1", "npm1"], indirect=True)
 INSERT = {"label": "human", "new_string": "Bob has a dog called Scoop.", "insert_line": -1}
 
 

@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 
 from tests.contract.driving import Client, ClientError
-from tests.contract.samples import AGENT_ID, HUMAN, PERSONA, agent_fields, block_values
+from tests.contract.samples import (
+    AGENT_ID,
+    HUMAN,
+    PERSONA,
+    agent_fields,
+    block_values,
+    new_clients_only,
+)
 
 UNKNOWN = "agent-00000000-0000-4000-8000-0000000000ff"
 
@@ -24,9 +31,8 @@ def test_create_returns_the_whole_state(client: Client, agent: dict[str, Any]) -
     assert agent["message_ids"]
 
 
+@new_clients_only
 def test_new_clients_see_handles(client: Client, agent: dict[str, Any]) -> None:
-    if client.is_old:
-        pytest.skip("the old client's state has no handles")
     assert agent["model"] == "openai/gpt-4o-mini"
     assert agent["embedding"] == "openai/text-embedding-3-small"
 

@@ -107,14 +107,16 @@ def test_history_pages_by_absolute_time(
     assert client.call("messages.list", after=newest[-1]["id"], **listing) == []
 
 
-def test_reset_empties_the_history(
+def test_reset_drops_the_context(
     client: Client, agent: dict[str, Any], fake_openai: FakeOpenAI
 ) -> None:
-    client.call("messages.create", agent_id=agent["id"], messages=user("hello"))
+    client.call("messages.create", agent_id=agent["id"], messages=user("the old story"))
     state = client.call("messages.reset", agent_id=agent["id"], add_default_initial_messages=False)
-    assert state["id"] == agent["id"]
-    listed = client.call("messages.list", agent_id=agent["id"])
-    assert "user_message" not in kinds(listed)
+    assert state["id"] == agent["id"] and len(state["message_ids"]) == 1
+    client.call("messages.create", agent_id=agent["id"], messages=user("a new story"))
+    sent = fake_openai.chats[-1]["messages"]
+    assert [message["role"] for message in sent] == ["system", "user"]
+    assert "the old story" not in str(sent)
 
 
 def test_provider_error_reaches_the_caller_once(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.contract.driving import Client
-from tests.contract.samples import INSERT, kinds, user
+from tests.contract.samples import INSERT, kinds, new_clients_only, user
 from tests.fakes.openai_replies import Call, Reply, Usage
 from tests.fakes.openai_server import FakeOpenAI
 
@@ -82,11 +82,10 @@ def test_streamed_messages_are_the_stored_ones(
     assert listed[-1]["content"] == "Stored as streamed."
 
 
+@new_clients_only
 def test_new_spelling_of_a_stream(
     client: Client, agent: dict[str, Any], fake_openai: FakeOpenAI
 ) -> None:
-    if client.is_old:
-        pytest.skip("the old clients stream by another method only")
     fake_openai.push(Reply("By the newer way."))
     options = {"streaming": True, "stream_tokens": True, "messages": user("hello")}
     frames = client.call("messages.create", agent_id=agent["id"], **options)

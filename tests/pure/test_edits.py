@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memory.logic.edits import BlockEdit, BlockView, EditError, apply_edit
@@ -69,6 +69,7 @@ def test_block_over_its_limit_may_be_shortened_but_not_changed_otherwise() -> No
         apply_edit(block, edit("replace_once", old="1", new="x"))
 
 
+@settings(max_examples=60)
 @given(value=st.text("ab\n", max_size=30), old=st.text("ab\n", min_size=1, max_size=3))
 def test_replace_once_changes_exactly_one_place(value: str, old: str) -> None:
     change = edit("replace_once", old=old, new="#")
@@ -79,6 +80,7 @@ def test_replace_once_changes_exactly_one_place(value: str, old: str) -> None:
             apply_edit(view(value), change)
 
 
+@settings(max_examples=60)
 @given(value=st.text("ab\n", max_size=20), line=st.integers(-1, 5), text=st.text("xy", min_size=1))
 def test_inserted_line_can_be_read_back_where_it_was_put(value: str, line: int, text: str) -> None:
     lines = value.split("\n") if value else []
@@ -89,6 +91,7 @@ def test_inserted_line_can_be_read_back_where_it_was_put(value: str, line: int, 
     assert len(after) == len(lines) + 1
 
 
+@settings(max_examples=60)
 @given(value=st.text("ab", max_size=9), content=st.text("ab", max_size=9), limit=st.integers(0, 12))
 def test_growing_edit_never_passes_the_limit(value: str, content: str, limit: int) -> None:
     try:

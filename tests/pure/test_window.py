@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.engine.prompt import heartbeat_text, login_text, user_envelope
@@ -77,6 +77,7 @@ def test_turn_boundary_inside_an_open_call_is_no_boundary() -> None:
     assert evict(history, budget_tokens=1).leaving == ()
 
 
+@settings(max_examples=60)
 @given(history=histories, budget=st.integers(0, 80))
 def test_eviction_keeps_order_and_never_parts_a_call_from_its_return(
     history: list[Message], budget: int
@@ -116,6 +117,7 @@ def test_digest_tells_who_said_what() -> None:
     ]
 
 
+@settings(max_examples=60)
 @given(history=histories, limit=st.integers(0, 60))
 def test_digest_stays_in_its_limit(history: list[Message], limit: int) -> None:
     assert len(digest(history, limit_chars=limit)) <= limit
@@ -182,6 +184,7 @@ def pairs_up(history: tuple[Message, ...]) -> bool:
     return not pending
 
 
+@settings(max_examples=60)
 @given(history=histories)
 def test_mended_history_pairs_up_and_stays_as_it_is(history: list[Message]) -> None:
     mended = mend(history)
@@ -192,6 +195,7 @@ def test_mended_history_pairs_up_and_stays_as_it_is(history: list[Message]) -> N
         assert "\0" not in message.text
 
 
+@settings(max_examples=60)
 @given(text=st.text(st.characters(categories=["L", "Cs", "Cc"]), max_size=20))
 def test_cleaned_text_can_be_stored_and_stays_clean(text: str) -> None:
     clean = clean_text(text)

@@ -25,6 +25,8 @@ def read_moment(text: str | None, context: ToolContext, *, end: bool = False) ->
         ) from None
     if end and len(text.strip()) <= len("2026-01-31"):
         moment = datetime.combine(moment.date(), time.max)
+    # "0001-01-01" and "9999-12-31" mean "no bound", and would overflow in another time zone.
+    moment = moment.replace(year=min(max(moment.year, 2), 9998))
     return moment if moment.tzinfo else moment.replace(tzinfo=zone_of(context.timezone))
 
 

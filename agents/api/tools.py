@@ -1,0 +1,88 @@
+"""Tools: /v1/tools."""
+
+from django.http import HttpRequest
+from ninja import Query
+
+from agents.api.routers import tools_router as router
+from agents.services import tool_seed, tools
+from agents.types import Json
+from agents.wire.callers import caller_of
+from agents.wire.ids import ToolId
+from agents.wire.queries import Page, ToolConditions, split
+from agents.wire.tools import ToolCreate, ToolRunFromSource, ToolUpdate, encode_tool
+from letta_site.core.errors import NotReady
+
+
+def _wanted(request: HttpRequest, given: ToolConditions) -> tools.ToolFilter:
+    return tools.ToolFilter(
+        name=given.name,
+        names=split(given.names),
+        tool_ids=split(given.tool_ids),
+        search=given.search,
+        tool_types=split(given.tool_types),
+        exclude_tool_types=split(given.exclude_tool_types),
+        only_letta=bool(given.return_only_letta_tools),
+        without_letta=bool(given.exclude_letta_tools),
+        project_id=caller_of(request.headers).project_id,
+    )
+
+
+@router.get("/")
+def list_tools(
+    request: HttpRequest, conditions: Query[ToolConditions], page: Query[Page]
+) -> list[Json]:
+    query, wanted = page.query(limit=50), _wanted(request, conditions)
+    return [encode_tool(row) for row in tools.list_tools(request.auth, query=query, wanted=wanted)]
+
+
+@router.get("/count")
+def count_tools(request: HttpRequest, conditions: Query[ToolConditions]) -> int:
+    return tools.count_tools(request.auth, wanted=_wanted(request, conditions))
+
+
+def _save(request: HttpRequest, given: ToolCreate) -> Json:
+    """Creating is the same as replacing by name."""
+    draft = tools.ToolDraft(
+        source_code=given.source_code,
+        source_type=given.source_type,
+        json_schema=given.json_schema,
+        args_json_schema=given.args_json_schema,
+        fields=given.model_dump(include=tools.DRAFT_FIELDS, exclude_none=True),
+        project_id=caller_of(request.headers).project_id,
+    )
+    return encode_tool(tools.save_tool(request.auth, draft))
+
+
+router.post("/", operation_id="create_tool")(_save)
+router.put("/", operation_id="upsert_tool")(_save)
+
+
+@router.post("/add-base-tools")
+def add_base_tools(request: HttpRequest) -> list[Json]:
+    return [encode_tool(row) for row in tool_seed.ensure_base_tools(request.auth)]
+
+
+@router.post("/run")
+def run_tool_from_source(request: HttpRequest, given: ToolRunFromSource) -> Json:
+    raise NotReady(
+        "Running custom code is not supported yet; nothing was run.",
+        todo="Create the tool now; agents will be able to run it with a later version.",
+    )
+
+
+@router.get("/{tool_id}")
+def get_tool(request: HttpRequest, tool_id: ToolId) -> Json:
+    return encode_tool(tools.get_tool(request.auth, tool_id))
+
+
+@router.patch("/{tool_id}")
+def update_tool(request: HttpRequest, tool_id: ToolId, given: ToolUpdate) -> Json:
+    changes = given.model_dump(exclude_none=True)
+    if "metadata_" in changes:
+        changes["metadata"] = changes.pop("metadata_")
+    return encode_tool(tools.update_tool(request.auth, tool_id, changes=changes))
+
+
+@router.delete("/{tool_id}")
+def delete_tool(request: HttpRequest, tool_id: ToolId) -> None:
+    tools.delete_tool(request.auth, tool_id)

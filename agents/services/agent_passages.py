@@ -1,0 +1,56 @@
+"""Archival memory of an agent: passages of the archives that it searches."""
+
+from dataclasses import replace
+
+from agents.services.agent_blocks import check_agent
+from agents.services.archives import archive_ids_of, own_archive
+from letta_site.core.aio import write
+from letta_site.core.errors import Invalid, NotFound
+from letta_site.core.paging import MAX_LIMIT
+from letta_site.core.types import Actor, Origin, PageQuery
+from memory.models import Passage
+from memory.services import passages
+from memory.services.passages import PassageDraft
+from memory.services.search import SearchQuery, search
+
+
+def add_passage(actor: Actor, agent_id: str, draft: PassageDraft) -> list[Passage]:
+    """Store a passage in the agent's own archive. Raises Invalid, NotFound."""
+    origin = Origin(agent_id=agent_id)
+    with write():
+        archive = own_archive(actor, agent_id)
+        return passages.insert_passages(actor, archive_id=archive.id, rows=[draft], origin=origin)
+
+
+def list_agent_passages(
+    actor: Actor, agent_id: str, *, query: PageQuery, text: str | None = None
+) -> list[Passage]:
+    """Return a page of the agent's passages, those containing `text` if it is given."""
+    check_agent(actor, agent_id)
+    archives = archive_ids_of(agent_id)
+    return passages.list_passages(actor, archive_ids=archives, query=query, text=text)
+
+
+def get_agent_passage(actor: Actor, agent_id: str, passage_id: str) -> Passage:
+    """Return a passage of one of the agent's archives. Raises NotFound."""
+    check_agent(actor, agent_id)
+    row = passages.get_passage(actor, passage_id)
+    if row.archive_id not in archive_ids_of(agent_id):
+        raise NotFound(f"Passage with id {passage_id} not found in database.")
+    return row
+
+
+def search_agent_passages(actor: Actor, agent_id: str, *, wanted: SearchQuery) -> list[Passage]:
+    """Return the agent's passages that match best; none when the query is blank.
+
+    The scope of `wanted` is set here. Raises Invalid, NotFound.
+    """
+    check_agent(actor, agent_id)
+    if not 1 <= wanted.limit <= MAX_LIMIT:
+        raise Invalid(f"top_k is {wanted.limit}; it must be from 1 to {MAX_LIMIT}.")
+    if not wanted.query.strip():
+        return []
+    scope = archive_ids_of(agent_id)
+    hits = [hit.ref_id for hit in search(replace(wanted, scope_ids=scope))]
+    rows = Passage.objects.of(actor).in_bulk(hits)
+    return [rows[one] for one in hits if one in rows]

@@ -1,0 +1,19 @@
+"""Ids in paths: checked before anything is looked up."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from letta_site.core.ids import check_id
+
+
+def _block(value: str) -> str:
+    return check_id(value, "block")
+
+
+def _passage(value: str) -> str:
+    return check_id(value, "passage")
+
+
+BlockId = Annotated[str, AfterValidator(_block)]
+PassageId = Annotated[str, AfterValidator(_passage)]

@@ -1,0 +1,60 @@
+"""Passages as clients send and see them."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from memory.models import Passage
+from memory.wire.queries import Moment
+
+
+def encode_passage(row: Passage) -> dict[str, Any]:
+    """Return a passage. There is no embedding: words are searched, not vectors."""
+    return {
+        "created_by_id": row.created_by_id,
+        "last_updated_by_id": row.last_updated_by_id,
+        "created_at": row.created_at,
+        "updated_at": row.updated_at,
+        "is_deleted": False,
+        "organization_id": row.org_id,
+        "archive_id": row.archive_id,
+        "source_id": None,
+        "file_id": None,
+        "file_name": None,
+        "metadata": row.metadata,
+        "tags": row.tags,
+        "id": row.id,
+        "text": row.text,
+        "embedding": None,
+        "embedding_config": None,
+    }
+
+
+def encode_found(rows: list[Passage]) -> dict[str, Any]:
+    """Return the answer to a search, best first."""
+    results = [
+        {
+            "id": row.id,
+            "timestamp": row.created_at.isoformat(),
+            "content": row.text,
+            "tags": row.tags,
+        }
+        for row in rows
+    ]
+    return {"results": results, "count": len(results)}
+
+
+class CreateArchivalMemory(BaseModel):
+    """A passage to be stored."""
+
+    text: str
+    tags: list[str] | None = None
+    created_at: Moment | None = None
+
+
+class PassageUpdate(BaseModel):
+    """Changes of a passage; null means: as it is."""
+
+    text: str | None = None
+    tags: list[str] | None = None
+    metadata: dict[str, Any] | None = None
