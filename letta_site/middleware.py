@@ -90,6 +90,10 @@ class RequestGuard(_Door):
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         _share(request, response)
+        if isinstance(response, HttpResponse):
+            response.headers.setdefault("Content-Length", str(len(response.content)))
+        if response.status_code < 500:
+            response._has_been_logged = True  # type: ignore[attr-defined]  # no line a 404
         return response
 
 

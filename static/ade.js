@@ -2,7 +2,7 @@
 const doc = document, root = doc.documentElement, agent = doc.body.dataset.agent;
 const $ = (sel, from = doc) => from.querySelector(sel);
 const all = (sel, from = doc) => [...from.querySelectorAll(sel)];
-const on = (name, run, opts) => doc.addEventListener(name, run, opts);
+const on = (name, run) => doc.addEventListener(name, run);
 const words = $("#words")?.dataset || {};
 root.classList.add("js");
 
@@ -136,7 +136,7 @@ const acked = () => {
 if (scroller) {
   toEnd();
   area.value = area.value || kept(`draft-${agent}`) || "";
-  scroller.addEventListener("scroll", () => { if (atEnd()) jump.hidden = true; }, { passive: true });
+  scroller.onscroll = () => { if (atEnd()) jump.hidden = true; };
   on("htmx:wsConfigSend", (e) => {
     const sent = e.detail.parameters;
     if (sent.action !== "send") return;

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import get_script_prefix
 from django.utils.translation import gettext as _
 
 from agents.ade import history, status
@@ -199,15 +200,15 @@ def workspace_context(request: HttpRequest, agent_id: str) -> dict[str, Any]:
         "snippets": snippets_for(agent, request.build_absolute_uri("/")),
         "suggestions": suggestions(),
         "short_id": f"{agent.id[:10]}…{agent.id[-4:]}",
-        "ws_url": socket_url(request, agent, view),
+        "ws_url": socket_url(agent, view),
         "section": "agents",
     }
 
 
-def socket_url(request: HttpRequest, agent: Agent, view: str) -> str:
+def socket_url(agent: Agent, view: str) -> str:
     """Return the address of the page's WebSocket, below the path the site is mounted on."""
-    mount = request.path.removesuffix(f"/agents/{agent.id}")
-    return f"{mount}/ws/agents/{agent.id}" + ("?view=debug" if view == "debug" else "")
+    query = "?view=debug" if view == "debug" else ""
+    return f"{get_script_prefix()}ws/agents/{agent.id}{query}"
 
 
 def suggestions() -> list[str]:

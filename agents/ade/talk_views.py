@@ -38,7 +38,7 @@ async def send(request: HttpRequest, agent_id: str) -> HttpResponse:
     async with ear:
         with suppress(TimeoutError):
             await asyncio.wait_for(_answered(ear), PATIENCE_S)
-    return redirect(reverse("ade:workspace", args=[agent_id]) + "#composer")
+    return redirect(reverse("ade:workspace", args=[agent_id]) + "#end")
 
 
 async def _answered(ear: Subscription) -> None:

@@ -46,7 +46,8 @@ def modify_approval(
     requires_approval: bool | None = None,
     given: ModifyApprovalRequest | None = None,
 ) -> Json:
-    wish = given.requires_approval if given else requires_approval
+    said = given.requires_approval if given else None
+    wish = requires_approval if said is None else said
     if wish is None:
         raise Malformed("requires_approval is missing: send it in the body or the query.")
     agent = agent_changes.set_approval(request.auth, agent_id, tool_name, required=wish)

@@ -37,6 +37,7 @@ from agents.engine.waiting import Cancelled, pieces_unless_cancelled, unless_can
 from agents.types import AgentSpec, Message, TextPart, Transcript, Usage
 from letta_site.core.errors import LLMError
 from letta_site.core.ids import new_id
+from memory.logic.edits import edited_views
 
 
 async def run_agent(
@@ -76,6 +77,7 @@ class _Step:
         self.failure: Failure | None = None
         self.cancelled = False
         self.estimated_tokens = 0
+        self.block_versions = {block.id: block.version for block in state.blocks}
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """Make the step; yield what happens in it, the commit last."""
@@ -117,8 +119,14 @@ class _Step:
             for plan in batch:
                 yield ToolStarted(self.draft.id, plan.call)
             for done in await self._run_batch(batch):
-                self.done.append(done)
+                self._take(done)
                 yield ToolReturned(self.draft.id, to_return(done))
+
+    def _take(self, done: ExecutedCall) -> None:
+        """Keep a finished call; the calls after it see the blocks as it will leave them."""
+        self.done.append(done)
+        for edit in done.outcome.edits:
+            self.state.blocks = edited_views(self.state.blocks, edit)
 
     async def _run_batch(self, batch: Sequence[PlannedCall]) -> list[ExecutedCall]:
         work = asyncio.gather(*(execute(plan, self.state, self.ports) for plan in batch))
@@ -190,7 +198,7 @@ class _Step:
             window=state.window,
             summary_id=state.summary.id if state.summary else None,
             estimated_tokens=self.estimated_tokens,
-            block_versions={block.id: block.version for block in state.blocks},
+            block_versions=self.block_versions,
             llm_ns=draft.llm_ns,
             total_ns=self.ports.clock.ticks_ns() - draft.started_ns,
         )

@@ -132,10 +132,13 @@ class StepRecord:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What the transaction made of a record: messages with their numbers, blocks as they are."""
+    """What the transaction made of a record: messages with their numbers, blocks as they are.
+
+    `blocks` is None when the step edited none, so that nothing was read again.
+    """
 
     messages: tuple[Message, ...]
-    blocks: tuple[BlockView, ...]
+    blocks: tuple[BlockView, ...] | None
     changed_blocks: tuple[BlockView, ...]
     passages_added: int = 0
 

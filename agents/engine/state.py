@@ -79,7 +79,7 @@ class RunState:
     def absorb(self, committed: Committed, reply: Reply | None) -> None:
         """Take over what the checkpoint stored."""
         self.messages.extend(committed.messages)
-        self.blocks = committed.blocks
+        self.blocks = self.blocks if committed.blocks is None else committed.blocks
         if reply:
             self.usage += reply.usage
             self.context_tokens = reply.usage.total_tokens

@@ -71,7 +71,9 @@ def model_columns(actor: Actor, wish: ModelWish, *, before: Json | None = None) 
         entry = _entry(actor, handle)
         columns |= {"model": entry.handle, "llm_config": _config(entry, wish)}
         columns["context_window_limit"] = min(entry.window_tokens, DEFAULT_WINDOW_TOKENS)
-    window = wish.window_tokens or (wish.llm_config or {}).get("context_window")
+    window = wish.window_tokens
+    if window is None:
+        window = (wish.llm_config or {}).get("context_window")
     if window is not None:
         columns["context_window_limit"] = _check_window(window)
     settings = _settings(wish, before.get("model_settings") or {})

@@ -73,8 +73,8 @@ def commit_step(begun: Begun, record: StepRecord, total: Usage, ttft_ns: int | N
         _store_tool_calls(begun, record, messages)
         _store_progress(begun, record, agent, (total, ttft_ns))
         changed = tuple(result.view for result in results.values() if result.view)
-        blocks = block_views(spec.agent_id) if results else ()
-    return Committed(tuple(messages), blocks or spec.blocks, changed, added)
+        blocks = block_views(spec.agent_id) if results else None
+    return Committed(tuple(messages), blocks, changed, added)
 
 
 def _edits_of(record: StepRecord) -> list[tuple[str, BlockEdit]]:

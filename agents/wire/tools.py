@@ -105,7 +105,7 @@ class ToolExecuteRequest(BaseModel):
 class ModifyApprovalRequest(BaseModel):
     """Whether calls of a tool wait for a person."""
 
-    requires_approval: bool
+    requires_approval: bool | None = None
 
 
 def encode_tool(tool: Tool) -> Json:

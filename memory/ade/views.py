@@ -107,7 +107,7 @@ def history(request: HttpRequest, block_id: str) -> HttpResponse:
     row = blocks.get_block(actor_of(request), block_id)
     versions = version_cards(row)
     context = {
-        "block": row,
+        "subject": row,
         "versions": versions,
         "next": next_of(request),
         "more": HISTORY_SIZE if len(versions) == HISTORY_SIZE else 0,

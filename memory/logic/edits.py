@@ -3,7 +3,7 @@ locked current row, so a change made by somebody else meanwhile is never overwri
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 EditOp = Literal[
@@ -58,6 +58,27 @@ def apply_edit(view: BlockView, edit: BlockEdit) -> str:
     value = _OPERATIONS[edit.op](view, edit.args)
     _check_limit(view, value)
     return value
+
+
+def edited_views(views: tuple[BlockView, ...], edit: BlockEdit) -> tuple[BlockView, ...]:
+    """Return an agent's blocks as they are after an edit that will be made with the checkpoint.
+
+    An edit that cannot be made changes nothing here; whoever asked for it has been told.
+    """
+    known = {view.label: view for view in views}
+    if edit.op == "create":
+        known.setdefault(edit.label, BlockView("", edit.label, ""))
+    view = known.get(edit.label)
+    if view is None:
+        return views
+    if edit.op == "delete":
+        return tuple(one for one in views if one.label != edit.label)
+    try:
+        value = apply_edit(view, edit)
+    except EditError:
+        return views
+    known[edit.label] = replace(view, value=value, label=edit.args.get("new_label") or view.label)
+    return tuple(known.values())
 
 
 def _check_numbering(edit: BlockEdit) -> None:

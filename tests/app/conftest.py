@@ -1,4 +1,4 @@
-"""Who acts in the tests of the app: an owner, a team mate, and a stranger of another organisation."""
+"""Who acts in the tests of the app: an owner, a team mate, a stranger of another organisation."""
 
 from __future__ import annotations
 
@@ -32,10 +32,7 @@ class Api(Client):
 @pytest.fixture
 def owner(db: None) -> Actor:
     """The default user of the default organisation: who every request is in open mode."""
-    org, _ = rows("Organization").get_or_create(pk=DEFAULT_ORG_ID)
-    rows("User").get_or_create(
-        letta_id=DEFAULT_USER_ID, defaults={"username": "local-operator", "org": org}
-    )
+    import_module("letta_site.auth").default_tenant()
     return Actor(DEFAULT_ORG_ID, DEFAULT_USER_ID)
 
 

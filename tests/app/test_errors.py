@@ -19,6 +19,8 @@ from letta_site.core.errors import (
 )
 
 BLOCKS = "/v1/blocks/"
+CLASH = "CONFLICT: It clashes with a stored record, or refers to none."
+TOO_LONG = "INVALID_ARGUMENT: A value is too long, too large, or holds a NUL character."
 
 
 def told(failure, method="POST"):
@@ -44,8 +46,8 @@ def told(failure, method="POST"):
         (Malformed("Messages must not be empty"), 422, "Messages must not be empty"),
         (NotReady("no"), 501, "NOT_IMPLEMENTED: no"),
         (OperationalError("disk I/O secret"), 503, "A database error occurred."),
-        (IntegrityError("UNIQUE secret"), 409, "CONFLICT: It clashes with a stored record, or refers to none."),
-        (DataError("secret"), 400, "INVALID_ARGUMENT: A value is too long, too large, or holds a NUL character."),
+        (IntegrityError("UNIQUE secret"), 409, CLASH),
+        (DataError("secret"), 400, TOO_LONG),
         (RuntimeError("secret"), 500, "An unknown error occurred"),
     ],
 )  # fmt: skip
@@ -93,7 +95,7 @@ def test_clients_are_told_when_a_repetition_is_useless(failure, method, hint):
     [
         (b"{", 422, "json_invalid"),
         (b"", 422, "missing"),
-        (b"null", 422, "missing"),
+        (b"null", 422, "type"),
         (b"[]", 422, "type"),
         (b"[" * 200_000, 422, "json_invalid"),
         (b'{"label": NaN}', 422, "json_invalid"),

@@ -102,6 +102,25 @@ def test_a_memory_edit_is_made_with_its_provenance(
     assert [block.version for block in committed.changed_blocks] == [2]
 
 
+def test_later_steps_build_on_the_edits_of_earlier_ones(
+    owner: Actor, agent: Agent, fake_openai: FakeOpenAI
+) -> None:
+    fake_openai.push(
+        Reply(calls=(Call("memory_insert", {"label": "human", "new_string": "Lives in Oslo."}),)),
+        Reply(calls=(Call("conversation_search", {"query": "Oslo"}),)),
+        Reply(
+            calls=(
+                Call("memory_replace", {"label": "human", "old_string": "Oslo", "new_string": "X"}),
+                Call("memory_replace", {"label": "human", "old_string": "in X", "new_string": "Y"}),
+            )
+        ),
+        "Done.",
+    )
+    play(lambda: follow(owner, given(agent)))
+    assert Block.objects.get().value == "Name: Bob.\nLives Y."
+    assert set(ToolCall.objects.values_list("status", flat=True)) == {"success"}
+
+
 def test_the_next_run_sees_the_edit_in_its_prompt(
     owner: Actor, agent: Agent, fake_openai: FakeOpenAI
 ) -> None:

@@ -39,7 +39,7 @@ def history(owner):
             entry(2, "I moved to Lisbon last summer.", role="assistant"),
             entry(3, "To be or not to be, that is the question."),
             entry(4, "Caf\u00e9 M\u00fcller serves na\u00efve espresso."),
-            entry(5, "\u6211\u4f4f\u5728\u4eac\u90fd\u5e02\u4e2d\u5fc3\uff0c\u559c\u6b22\u5403\u62c9\u9762\u3002"),
+            entry(5, "\u6211\u4f4f\u5728\u4eac\u90fd\uff0c\u559c\u6b22\u62c9\u9762\u3002"),
             entry(6, "Rex again, in another agent's history", scope_id="agent-b"),
         ]
     )

@@ -84,9 +84,7 @@ class ListLedger:
     async def commit(self, record: StepRecord) -> Committed:
         """See the Ledger port."""
         self.records.append(record)
-        return Committed(
-            tuple(self._numbered(one) for one in record.messages), self.spec.blocks, ()
-        )
+        return Committed(tuple(self._numbered(one) for one in record.messages), None, ())
 
     async def evict(self, eviction: Eviction) -> Message:
         """See the Ledger port."""

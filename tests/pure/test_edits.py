@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memory.logic.edits import BlockEdit, BlockView, EditError, apply_edit
+from memory.logic.edits import BlockEdit, BlockView, EditError, apply_edit, edited_views
 from memory.logic.patches import patch_edits
 from memory.logic.render import numbered, render_blocks
 
@@ -156,3 +156,13 @@ def test_line_numbers_come_with_a_warning() -> None:
 
 def test_no_blocks_no_section() -> None:
     assert render_blocks([], line_numbers=True) == ""
+
+
+def test_later_edits_of_a_step_see_the_earlier_ones() -> None:
+    views = (BlockView("block-1", "human", "Bob"),)
+    views = edited_views(views, BlockEdit("append", "human", {"content": "Oslo"}))
+    views = edited_views(views, BlockEdit("create", "notes", {"value": "n"}))
+    views = edited_views(views, BlockEdit("rename", "notes", {"new_label": "plans"}))
+    views = edited_views(views, BlockEdit("replace_once", "human", {"old": "no", "new": "x"}))
+    assert [(view.label, view.value) for view in views] == [("human", "Bob\nOslo"), ("plans", "n")]
+    assert edited_views(views, BlockEdit("delete", "plans")) == views[:1]
