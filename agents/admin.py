@@ -26,7 +26,7 @@ from letta_site.core.admin import History, LargeTable, actor_of
 STATED_ONCE = ("id", "created_at", "updated_at", "created_by_id", "last_updated_by_id")
 
 
-class _Links(admin.TabularInline[Any, Any]):
+class _Links(admin.TabularInline):
     extra = 0
 
 

@@ -1,9 +1,7 @@
 """The REST API: one NinjaAPI, its routers, and an address for each spelling of a path."""
 
 import json
-import logging
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from typing import Any
 
 from django.conf import settings
@@ -17,9 +15,22 @@ from ninja.renderers import BaseRenderer
 from ninja.utils import normalize_path, replace_path_param_notation
 from pydantic_core import to_json
 
+# Each adds its operations to the Router of its prefix.
+from agents.api import (
+    agent_messages,  # noqa: F401
+    agent_tools,  # noqa: F401
+    agents,  # noqa: F401
+    memory_links,  # noqa: F401
+    models,  # noqa: F401
+    routers,
+    runs,  # noqa: F401
+    steps,  # noqa: F401
+    tools,  # noqa: F401
+)
 from letta_site import auth, errors
 from letta_site.core.errors import Malformed
 from letta_site.routes.health import router as health_router
+from memory.api.blocks import router as blocks_router
 from memory.services.storable import storable_json
 
 JSON_TYPES = ("", "application/json")
@@ -66,48 +77,18 @@ api = NinjaAPI(
 )
 errors.install(api)
 
-# Modules add operations to the one Router of their prefix, so all are loaded before any is mounted.
-OPERATIONS = (
-    "memory.api.blocks",
-    "agents.api.agents",
-    "agents.api.agent_messages",
-    "agents.api.agent_tools",
-    "agents.api.memory_links",
-    "agents.api.tools",
-    "agents.api.models",
-    "agents.api.runs",
-    "agents.api.steps",
+# One Router a prefix: two mounted on one prefix would answer 405 for each other's methods.
+ROUTERS: tuple[tuple[str, Router], ...] = (
+    ("", health_router),
+    ("/agents", routers.agents_router),
+    ("/blocks", blocks_router),
+    ("/models", routers.models_router),
+    ("/runs", routers.runs_router),
+    ("/steps", routers.steps_router),
+    ("/tools", routers.tools_router),
 )
-ROUTERS = (
-    ("/blocks", "memory.api.blocks", "router"),
-    ("/agents", "agents.api.routers", "agents_router"),
-    ("/tools", "agents.api.routers", "tools_router"),
-    ("/models", "agents.api.routers", "models_router"),
-    ("/runs", "agents.api.routers", "runs_router"),
-    ("/steps", "agents.api.routers", "steps_router"),
-)
-
-
-def unfinished(name: str) -> bool:
-    """TEMPORARY, while several build at once: tell whether a module cannot be imported yet."""
-    try:
-        import_module(name)
-    except ImportError as missing:
-        logging.getLogger("letta").warning("not mounted: %s (%s)", name, missing)
-        return True
-    return False
-
-
-def _mount() -> None:
-    api.add_router("", health_router)
-    ready = [name for name in OPERATIONS if not unfinished(name)]
-    for prefix, module, attribute in ROUTERS:
-        if module in ready or not unfinished(module):
-            router: Router = getattr(import_module(module), attribute)
-            api.add_router(prefix, router)
-
-
-_mount()
+for prefix, router in ROUTERS:
+    api.add_router(prefix, router)
 
 
 def spellings() -> Iterator[URLPattern]:

@@ -6,18 +6,21 @@ import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "letta_site.settings")
+# WhiteNoise warns of a folder that is not there, though it serves from where the files are.
+settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 django_application = get_asgi_application()  # before models are imported
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
-from django.conf import settings  # noqa: E402
+from django.core.handlers.asgi import ASGIHandler  # noqa: E402
 from django.db import DatabaseError  # noqa: E402
 
 from agents.ade.routing import websocket_urlpatterns  # noqa: E402
 from agents.runtime import boot  # noqa: E402
-from letta_site import auth  # noqa: E402
+from letta_site import auth, errors  # noqa: E402
 from letta_site.core.aio import in_db  # noqa: E402
 
 Scope = MutableMapping[str, Any]
@@ -25,6 +28,35 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class ApiHandler(ASGIHandler):
+    """Django for the API: only our own two middlewares.
+
+    Sessions, languages, forms and messages are for pages, and each of those middlewares costs two
+    changes of thread: 6 ms of processor time a request in all, against 1.5 ms without them.
+    """
+
+    def load_middleware(self, is_async: bool = False) -> None:
+        """Load what is ours of the middlewares in the settings."""
+        whole = settings.MIDDLEWARE
+        settings.MIDDLEWARE = [name for name in whole if name.startswith("letta_site.")]
+        try:
+            super().load_middleware(is_async)
+        finally:
+            settings.MIDDLEWARE = whole
+
+
+class ByPath:
+    """Hands the API to one application, pages to the other."""
+
+    def __init__(self, *, api: App, pages: App) -> None:
+        self._api = api
+        self._pages = pages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        chosen = self._api if scope["path"].startswith(errors.API_ROOTS) else self._pages
+        await chosen(scope, receive, send)
 
 
 class Site:
@@ -145,7 +177,7 @@ class SocketGate:
 application = Site(
     ProtocolTypeRouter(
         {
-            "http": BodyCap(django_application),
+            "http": BodyCap(ByPath(api=ApiHandler(), pages=django_application)),
             "websocket": SocketGate(URLRouter(websocket_urlpatterns)),
         }
     )

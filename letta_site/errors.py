@@ -61,7 +61,8 @@ def is_api(request: HttpRequest) -> bool:
 def answer(request: HttpRequest, failure: AppError) -> HttpResponse:
     """Return the answer that tells an API client of an expected failure."""
     status = _status_of(failure)
-    body = {**failure.extra, **_letta_body(failure)}
+    body = {key: value for key, value in failure.extra.items() if key != "example"}
+    body |= _letta_body(failure)
     body |= _own_fields(request, failure.code, failure.what, failure.todo)
     body |= {key: failure.extra[key] for key in ("detail",) if key in failure.extra}
     response = _json(request, status, body)

@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from letta_site import checks  # noqa: F401  (registers them)
-from letta_site.api import api, unfinished
+from letta_site.api import api
 from letta_site.api import urlpatterns as api_patterns
 from letta_site.routes.health import healthz
 from letta_site.routes.sign_in import sign_in, sign_out
@@ -20,12 +20,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("login", sign_in, name="login"),
     path("logout", sign_out, name="logout"),
     path("healthz", healthz),
+    path("", include("agents.ade.urls")),
+    path("", include("memory.ade.urls")),
 ]
 if settings.DEBUG:
     urlpatterns.append(path("v1/", api.urls))
-for pages in ("agents.ade.urls", "memory.ade.urls"):
-    if not unfinished(pages):
-        urlpatterns.append(path("", include(pages)))
 
 handler400 = "letta_site.errors.page_400"
 handler403 = "letta_site.errors.page_403"

@@ -30,7 +30,7 @@ BLOCK_FIELDS = (
 STATED_ONCE = ("id", "created_at", "updated_at", "created_by_id", "last_updated_by_id")
 
 
-class _TriedForm(forms.ModelForm[Any]):
+class _TriedForm(forms.ModelForm):
     """A form whose values are tried out on the service, so that a refusal shows beside them."""
 
     actor: Actor

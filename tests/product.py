@@ -26,7 +26,8 @@ def free_port() -> int:
 
 def clean_environment(folder: Path, extra: dict[str, str]) -> dict[str, str]:
     """What the server sees: this process's environment is already free of provider keys."""
-    inherited = {k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"}
+    left_out = {"DJANGO_SETTINGS_MODULE", "PYTHONDONTWRITEBYTECODE"}  # the latter slows the start
+    inherited = {k: v for k, v in os.environ.items() if k not in left_out}
     ours = {"LETTA_DIR": str(folder), "PYTHONUNBUFFERED": "1"}
     ours["PYTHONPATH"] = str(ROOT / "tests" / "guard")
     return {**inherited, **ours, **extra}

@@ -6,6 +6,7 @@ from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_POST
+from django_htmx.http import reswap
 
 from agents.ade.answers import done, found, fragment, is_htmx, refused
 from agents.ade.forms import split_words
@@ -17,6 +18,7 @@ from agents.ade.pages import (
     tools_context,
     workspace_context,
 )
+from agents.ade.state import agent_meter
 from agents.ade.visitor import actor_of
 from agents.models import Agent
 from agents.services.agent_changes import AgentChanges, update_agent
@@ -88,7 +90,15 @@ def _store(
         return _answer(request, agent, part, form, status=422)
     if not is_htmx(request):
         return done(request, reverse("ade:workspace", args=[agent.id]))
+    if part == "settings" and not request.POST.get("again"):
+        return _settings_saved(request, agent.id)
     return _answer(request, agent, part, _fresh_form(request, agent.id, part))
+
+
+def _settings_saved(request: HttpRequest, agent_id: str) -> HttpResponse:
+    """Leave the form as it is: its reader may be in the next field already."""
+    context = {"saved": True, "ctx": agent_meter(find_agent(actor_of(request), agent_id))}
+    return reswap(fragment(request, "agents/config.html#settings_saved", context), "none")
 
 
 def _fresh_form(request: HttpRequest, agent_id: str, part: str) -> Form:

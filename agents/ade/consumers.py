@@ -40,6 +40,7 @@ class WorkspaceConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     actor: Actor
     agent: Agent
+    conversation_id: str
     live: LiveView | None = None
     ear: bus.Subscription | None = None
     work: "asyncio.Task[None] | None" = None
@@ -58,6 +59,7 @@ class WorkspaceConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self.close(NOT_THERE)
             return
         self.agent = agent
+        self.conversation_id = (await in_db(history.main_conversation, agent)).id
         self.ear = bus.subscribe(agent_id)
 
     async def disconnect(self, _code: int) -> None:
@@ -100,7 +102,10 @@ class WorkspaceConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self.send(text_data=html)
 
     async def _show(self, live: LiveView, page: Page, ref: RunRef, event: Event) -> None:
-        if isinstance(event, RunStarted):
+        if ref.conversation_id != self.conversation_id:
+            if isinstance(event, StepCommitted) and event.changed_blocks:
+                live.push(await in_db(renewed_state, page, event.changed_blocks, 0))
+        elif isinstance(event, RunStarted):
             await self._catch_up(live)
             live.push(fragments.status(status.thinking()))
         elif isinstance(event, StepCommitted):

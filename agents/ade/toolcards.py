@@ -80,7 +80,7 @@ def close_card(
         return card
     return replace(
         card,
-        result=_short(unwrap_tool_return(result.text)[1]),
+        result=_short(_pretty(unwrap_tool_return(result.text)[1])),
         status=result.status,
         duration=duration_text(result.duration_ns),
         diff=card.diff if result.status == "success" else (),
@@ -109,6 +109,8 @@ def _pretty(text: str) -> str:
     try:
         found = json.loads(text)
     except ValueError:
+        return text
+    if not isinstance(found, dict | list):
         return text
     return json.dumps(found, indent=2, ensure_ascii=False) if found else ""
 

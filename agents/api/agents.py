@@ -64,10 +64,8 @@ def count_agents(request: HttpRequest, conditions: Query[AgentConditions]) -> in
     return agent_lists.count_agents(request.auth, wanted=_wanted(conditions))
 
 
-@router.post("/")
-def create_agent(request: HttpRequest, given: CreateAgentRequest) -> Json:
-    project = caller_of(request.headers).project_id
-    draft = agents.AgentDraft(
+def _draft(given: CreateAgentRequest, project_id: str | None) -> agents.AgentDraft:
+    return agents.AgentDraft(
         model=_model(given),
         blocks=blocks_of(given),
         tool_names=tuple(given.tools or ()),
@@ -78,9 +76,14 @@ def create_agent(request: HttpRequest, given: CreateAgentRequest) -> Json:
         secrets=secrets_of(given) or {},
         initial_messages=_seed(given),
         include_base_tools=given.include_base_tools is not False,
-        fields={"project_id": project} | columns_of(given),
+        fields={"project_id": project_id} | columns_of(given),
         **given.model_dump(include=agents.SAME_NAMES),
     )
+
+
+@router.post("/")
+def create_agent(request: HttpRequest, given: CreateAgentRequest) -> Json:
+    draft = _draft(given, caller_of(request.headers).project_id)
     return encode_agent(agents.create_agent(request.auth, draft))
 
 

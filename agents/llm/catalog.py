@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from openai import OpenAIError
 
 from agents.llm.base import ModelEntry, ProviderEntry, ProviderRow
 from agents.llm.providers import (
@@ -19,7 +18,7 @@ from agents.llm.providers import (
     is_embedding,
     window_of,
 )
-from letta_site.core.errors import Invalid, NotFound
+from letta_site.core.errors import Invalid, LLMError, NotFound
 from letta_site.core.models import Provider
 from letta_site.core.openai_client import list_model_rows
 
@@ -165,7 +164,7 @@ def _models_of(provider: ProviderEntry) -> list[ModelEntry]:
         return []
     try:
         rows = list_model_rows(*key)
-    except OpenAIError as error:
+    except LLMError as error:
         log.warning("Provider %s did not list its models: %s", provider.name, error)
         rows = []
     models = [_entry(provider, row) for row in rows if row.get("id")]

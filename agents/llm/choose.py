@@ -1,12 +1,13 @@
 """Which telephone to pick up."""
 
+import importlib
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from agents.engine.ports import LLM, ChatRequest, Reply, ReplyDelta
+from agents.llm.base import ModelEntry
 from agents.llm.catalog import provider_of, taken_at_its_word
 from agents.llm.demo import DemoLLM
-from agents.llm.openai_chat import OpenAIChat
 from agents.llm.providers import DEMO_HANDLE
 from letta_site.core.aio import in_db
 from letta_site.core.errors import LLMError
@@ -35,5 +36,11 @@ class Exchange:
                     f"No provider for the model {handle!r} is known here.",
                     todo="Give the agent another model, or add the provider.",
                 )
-            self._phones[handle] = OpenAIChat(taken_at_its_word(provider, handle))
+            self._phones[handle] = _connect(taken_at_its_word(provider, handle))
         return self._phones[handle]
+
+
+def _connect(model: ModelEntry) -> LLM:
+    # Loaded on first use, like the SDK that it imports: see `letta_site.core.openai_client`.
+    phone: LLM = importlib.import_module("agents.llm.openai_chat").OpenAIChat(model)
+    return phone

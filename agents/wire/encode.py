@@ -135,7 +135,7 @@ _ENCODERS: dict[type[Any], Callable[[FrameEncoder, Any], list[Json]]] = {
     StepCommitted: FrameEncoder._commit,
 }
 
-_CUT_ESCAPE = re.compile(r"(?:\\u[0-9a-fA-F]{0,3}|\\u[dD][89abAB][0-9a-fA-F]{2})\Z")
+_CUT_ESCAPE = re.compile(r"(?:\\u[dD][89abAB][0-9a-fA-F]{2})?(?:\\u[0-9a-fA-F]{0,3})?\Z")
 
 
 def partial_argument(arguments: str, name: str) -> str:

@@ -1,6 +1,6 @@
 """The admin of people and providers, and what the admins of all apps have in common."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
@@ -10,21 +10,38 @@ from django.http import HttpRequest
 from letta_site.core.models import Organization, Provider, User
 from letta_site.core.types import Actor
 
+if TYPE_CHECKING:  # Django's classes take a type in their stubs only
+    ModelAdmin = admin.ModelAdmin[Any]
+    TabularInline = admin.TabularInline[Any, Any]
+    ModelForm = forms.ModelForm[Any]
+    Users = UserAdmin[User]
+else:
+    ModelAdmin, TabularInline = admin.ModelAdmin, admin.TabularInline
+    ModelForm, Users = forms.ModelForm, UserAdmin
+
 
 def actor_of(request: HttpRequest) -> Actor:
     """Return who works in the admin."""
     user = request.user
     if not isinstance(user, User):
         raise TypeError("the admin asks for a user first")
-    return Actor(user.org_id, user.letta_id)
+    return Actor(str(user.org_id), user.letta_id)
 
 
-class LargeTable(admin.ModelAdmin[Any]):
+class LargeTable(ModelAdmin):
     """Rows by the page, without counting all of them."""
 
     show_full_result_count = False
     list_per_page = 50
     list_select_related = True
+
+    def get_deleted_objects(self, objs: Any, _request: HttpRequest) -> Any:
+        """Name the rows to be deleted, and not the thousands that hang on them.
+
+        Those are history, which nobody may delete by itself, but which goes with its owner.
+        """
+        named = [str(one) for one in objs]
+        return named, {str(self.opts.verbose_name_plural): len(named)}, set(), []
 
 
 class History(LargeTable):
@@ -40,7 +57,7 @@ class History(LargeTable):
         return False
 
 
-class HistoryInline(admin.TabularInline[Any, Any]):
+class HistoryInline(TabularInline):
     """What happened to the row shown above it; the newest `shown` entries."""
 
     extra = 0
@@ -67,7 +84,7 @@ class OrganizationAdmin(LargeTable):
 
 
 @admin.register(User)
-class PersonAdmin(UserAdmin):
+class PersonAdmin(Users):
     """People who may sign in."""
 
     list_display = ("username", "email", "org", "letta_id", "is_staff", "is_active")
@@ -80,7 +97,7 @@ class PersonAdmin(UserAdmin):
     add_fieldsets = (*UserAdmin.add_fieldsets, ("Letta", {"fields": ("org",)}))
 
 
-class ProviderForm(forms.ModelForm[Provider]):
+class ProviderForm(ModelForm):
     """A provider, whose key can be set but never read."""
 
     api_key = forms.CharField(
@@ -112,7 +129,7 @@ class ProviderAdmin(LargeTable):
         return bool(row.sealed_key)
 
     def save_model(
-        self, request: HttpRequest, obj: Provider, form: forms.ModelForm[Any], change: bool
+        self, request: HttpRequest, obj: Provider, form: ModelForm, change: bool
     ) -> None:
         if key := form.cleaned_data.get("api_key"):
             obj.set_api_key(key)

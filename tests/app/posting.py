@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+from asgiref.sync import ThreadSensitiveContext
 from django.test import AsyncClient
 
 LIMIT_S = 20
@@ -21,9 +22,11 @@ def play(scenario: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
 async def post(path: str, body: Any, **headers: str) -> Any:
     """Post JSON; headers as names with underscores."""
     shown = {name.replace("_", "-"): value for name, value in headers.items()}
-    return await AsyncClient().post(
-        path, json.dumps(body), content_type="application/json", headers=shown
-    )
+    # As Django's own handler does for each request; without it all of them share one thread.
+    async with ThreadSensitiveContext():
+        return await AsyncClient().post(
+            path, json.dumps(body), content_type="application/json", headers=shown
+        )
 
 
 def send(agent_id: str, body: Any, **headers: str) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from agents.models import Agent, Message, Run
+from letta_site.core.aio import in_db
 from letta_site.core.types import Actor
 from tests.app.conftest import Api
 from tests.app.posting import play, post, send
@@ -124,13 +125,13 @@ def test_pictures(api: Api, agent: Any, openai: FakeOpenAI) -> None:
     source = {"type": "base64", "media_type": "image/png", "data": "iVBO"}
     content = [{"type": "text", "text": "Look."}, {"type": "image", "source": source}]
     assert send(agent["id"], {"input": content}).status_code == 200
-    part = openai.chats()[0]["messages"][-1]["content"][1]
+    part = openai.chats[0]["messages"][-1]["content"][1]
     assert part["image_url"]["url"] == "data:image/png;base64,iVBO"
     shown = history(api, agent)[1]["content"]
     assert shown[1]["source"]["data"] == "iVBO"
     inline = {"type": "image", "source": {"type": "url", "url": "data:image/png;base64,AAAA"}}
     send(agent["id"], {"input": [inline]})
-    assert openai.chats()[1]["messages"][-1]["content"][0]["image_url"]["url"].endswith("AAAA")
+    assert openai.chats[1]["messages"][-1]["content"][0]["image_url"]["url"].endswith("AAAA")
     bad = {"type": "image", "source": {"type": "url", "url": "file:///etc/passwd"}}
     assert send(agent["id"], {"input": [bad]}).status_code == 400
 
@@ -256,7 +257,7 @@ def test_an_async_send_answers_with_its_run(api: Api, agent: Any, openai: FakeOp
 
     async def scenario() -> Any:
         response = await post(path, HELLO)
-        while await Run.objects.filter(status__in=("created", "running")).aexists():
+        while await in_db(Run.objects.exclude(status="completed").exists):
             await asyncio.sleep(0.02)
         return response.json()
 
@@ -297,7 +298,7 @@ def test_cancelling(api: Api, agent: Any, openai: FakeOpenAI) -> None:
 
     async def scenario() -> list[Any]:
         sent = asyncio.create_task(post(path, HELLO))
-        while not await Run.objects.filter(status="running").aexists():
+        while not await in_db(Run.objects.filter(status="running").exists):
             await asyncio.sleep(0.02)
         return [await post(f"{path}/cancel", {}), await sent]
 

@@ -119,7 +119,7 @@ def test_a_step_in_detail(api: Api, run: Run, openai: FakeOpenAI) -> None:  # no
     metrics = api.get(f"{path}/metrics").json()
     assert metrics["llm_request_ns"] > 0 and metrics["run_id"] == run.id
     trace = api.get(f"{path}/trace").json()
-    assert trace["request_json"] == openai.chats()[0]
+    assert trace["request_json"] == openai.chats[0]
     assert trace["request_verified"] is True
     assert trace["response_json"]
     kinds = [one["message_type"] for one in api.get(f"{path}/messages").json()]
