@@ -3,7 +3,7 @@ const doc = document, root = doc.documentElement, agent = doc.body.dataset.agent
 const $ = (sel, from = doc) => from.querySelector(sel);
 const all = (sel, from = doc) => [...from.querySelectorAll(sel)];
 const on = (name, run) => doc.addEventListener(name, run);
-const words = $("#words")?.dataset || {};
+const words = $("#words").dataset;
 root.classList.add("js");
 
 let store = {};
@@ -59,7 +59,7 @@ all("details[data-keep]").forEach((d) => {
 const tab = () => all(".tabs a").forEach((a) => { a.ariaCurrent = a.hash === (location.hash || "#main") ? "true" : null; });
 addEventListener("hashchange", tab);
 tab();
-const local = (from) => all(".who time, .note time", from).forEach((t) => { t.textContent = new Date(t.dateTime).toLocaleTimeString(root.lang, { timeStyle: "short", hourCycle: "h23" }); });
+const local = (from) => all(".who time, .note time", from).forEach((t) => { t.textContent = new Date(t.dateTime).toTimeString().slice(0, 5); });
 local(doc);
 on("htmx:load", (e) => local(e.detail.elt));
 
@@ -106,7 +106,7 @@ on("reset", ({ target }) => {
 on("focusout", ({ target }) => { const box = target.closest("[data-guard]"); if (box?.stale) setTimeout(renew, 200, box); });
 addEventListener("beforeunload", (e) => { if ($("[data-dirty]")) e.preventDefault(); });
 
-/* A pushed card waits behind a draft, with a badge */
+/* A pushed card waits behind a draft */
 let pushed = false;
 on("htmx:oobBeforeSwap", (e) => {
 	const { target, fragment } = e.detail, fresh = fragment.firstElementChild;
@@ -151,7 +151,7 @@ if (scroller) {
 		const sent = e.detail.parameters;
 		if (sent.action !== "send") return;
 		if (!sent.text.trim()) return e.preventDefault();
-		sent.cid = Date.now().toString(36) + Math.random().toString(36).slice(2);
+		sent.cid = `c${Date.now()}`;
 		const row = made("#pending-row");
 		row.id = `pending-${sent.cid}`;
 		$(".body", row).textContent = sent.text;
@@ -198,11 +198,11 @@ on("htmx:responseError", () => toast(words.error));
 let chord = "";
 const step = (by) => {
 	const list = all(".msg, .note", log || doc), at = list.indexOf(doc.activeElement.closest(".msg, .note"));
-	list.at(at < 0 ? Math.min(by, 0) : Math.min(Math.max(at + by, 0), list.length - 1))?.focus();
+	(list[at + by] || list.at(at))?.focus();
 };
 const letters = {
 	"/": () => area?.focus(), "[": () => pane("left"), "]": () => pane("right"), "?": () => $("#keys").togglePopover(),
-	j: () => step(1), k: () => step(-1), 1: () => all(".tab")[0]?.click(), 2: () => all(".tab")[1]?.click(),
+	ga: () => $(".rail a").click(), j: () => step(1), k: () => step(-1), 1: () => all(".tab")[0]?.click(), 2: () => all(".tab")[1]?.click(),
 };
 on("keydown", (e) => {
 	const at = e.target, ctrl = e.ctrlKey || e.metaKey;
@@ -215,7 +215,7 @@ on("keydown", (e) => {
 	} else if (e.key === "Escape") {
 		if (!$("dialog[open], :popover-open")) $("#stop-slot button")?.click();
 	} else if (!ctrl && !e.altKey && !at.matches("input, textarea, select") && kept("letters") !== "off") {
-		const act = chord + e.key === "ga" ? () => $(".rail a").click() : letters[e.key];
+		const act = letters[chord + e.key];
 		chord = e.key === "g" ? "g" : "";
 		if (act) { e.preventDefault(); act(); }
 	}

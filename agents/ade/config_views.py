@@ -12,6 +12,7 @@ from agents.ade.answers import done, found, fragment, is_htmx, refused
 from agents.ade.forms import split_words
 from agents.ade.pages import (
     about_form,
+    attached_tools,
     find_agent,
     prompt_form,
     settings_form,
@@ -139,5 +140,6 @@ def _tools(request: HttpRequest, agent_id: str) -> HttpResponse:
     if not is_htmx(request):
         return done(request, reverse("ade:workspace", args=[agent_id]))
     actor = actor_of(request)
-    context = tools_context(actor, find_agent(actor, agent_id))
+    agent = find_agent(actor, agent_id)
+    context = tools_context(actor, agent, attached_tools(agent))
     return fragment(request, "agents/config.html#tools", {**context, "count": True})

@@ -19,8 +19,9 @@ from agents.ade.toolcards import icon_of
 from agents.ade.visitor import actor_of
 from agents.llm.catalog import list_models
 from agents.llm.providers import DEMO_HANDLE
-from agents.models import Agent, Tool
-from agents.services.snapshot import model_params
+from agents.models import Agent, AgentTool, Tool
+from agents.services.agent_rules import APPROVAL
+from agents.services.snapshot import model_params, tool_spec
 from letta_site.core.errors import NotFound
 from letta_site.core.types import Actor
 from memory.ade.forms import NewBlockForm, PassageForm
@@ -94,30 +95,26 @@ def _choice_label(handle: str) -> str:
     return _("%(handle)s (offline, rule-based)") % {"handle": handle}
 
 
-def tool_lines(rows: "QuerySet[Tool]") -> list[ToolLine]:
-    """Return tools as lines: one query, without their code and schemas."""
-    found = rows.only("id", "name", "description", "default_requires_approval")
-    return [
-        ToolLine(
-            row.id,
-            row.name,
-            icon_of(row.name),
-            row.description or "",
-            bool(row.default_requires_approval),
-        )
-        for row in found
-    ]
+def tool_line(row: Tool, *, asks_first: bool = False) -> ToolLine:
+    """Return the line of a tool."""
+    return ToolLine(row.id, row.name, icon_of(row.name), row.description or "", asks_first)
 
 
-def tools_context(actor: Actor, agent: Agent) -> dict[str, Any]:
+def attached_tools(agent: Agent) -> list[Tool]:
+    """Return the tools of an agent in the order of attachment: one query."""
+    links = AgentTool.objects.filter(agent=agent).select_related("tool").order_by("id")
+    return [link.tool for link in links]
+
+
+def tools_context(actor: Actor, agent: Agent, attached: Sequence[Tool]) -> dict[str, Any]:
     """Return the tools of an agent and those it could get."""
-    attached = tool_lines(Tool.objects.filter(agent_links__agent=agent).order_by("agent_links__id"))
-    has = {line.id for line in attached}
-    others = tool_lines(Tool.objects.of(actor).order_by("name"))
+    asking = {rule.get("tool_name") for rule in agent.tool_rules if rule.get("type") == APPROVAL}
+    others = Tool.objects.of(actor).exclude(pk__in=[row.pk for row in attached])
+    spare = others.only("id", "name", "description").order_by("name")
     return {
         "agent": agent,
-        "tools": attached,
-        "spare_tools": [line for line in others if line.id not in has],
+        "tools": [tool_line(row, asks_first=row.name in asking) for row in attached],
+        "spare_tools": [tool_line(row) for row in spare],
     }
 
 
@@ -168,7 +165,9 @@ def state_context(actor: Actor, agent: Agent, *, query: str = "") -> dict[str, A
     }
 
 
-def talk_context(agent: Agent, *, before: int | None, view: str) -> dict[str, Any]:
+def talk_context(
+    agent: Agent, tools: Sequence[Tool], *, before: int | None, view: str
+) -> dict[str, Any]:
     """Return the conversation, the state of the agent, and the meter of its window."""
     conversation = history.main_conversation(agent)
     rows, older = history.page_of_rows(agent, conversation, before=before)
@@ -179,7 +178,7 @@ def talk_context(agent: Agent, *, before: int | None, view: str) -> dict[str, An
         "older_than": older,
         "status": status.of_run(run),
         "run_meta": status.run_line(run),
-        "ctx": agent_meter(agent, conversation),
+        "ctx": agent_meter(agent, conversation, [tool_spec(row) for row in tools]),
         "view": view,
     }
 
@@ -189,10 +188,10 @@ def workspace_context(request: HttpRequest, agent_id: str) -> dict[str, Any]:
     actor = actor_of(request)
     agent = find_agent(actor, agent_id)
     view = "debug" if request.GET.get("view") == "debug" else "chat"
-    before = request.GET.get("before", "")
+    tools = attached_tools(agent)
     return {
-        **talk_context(agent, before=int(before) if before.isdigit() else None, view=view),
-        **tools_context(actor, agent),
+        **talk_context(agent, tools, before=sequence_number(request), view=view),
+        **tools_context(actor, agent, tools),
         **state_context(actor, agent, query=request.GET.get("passages", "")),
         "settings_form": settings_form(actor, agent),
         "prompt_form": prompt_form(agent),
@@ -203,6 +202,12 @@ def workspace_context(request: HttpRequest, agent_id: str) -> dict[str, Any]:
         "ws_url": socket_url(agent, view),
         "section": "agents",
     }
+
+
+def sequence_number(request: HttpRequest) -> int | None:
+    """Return the number before which rows are asked for."""
+    before = request.GET.get("before", "")
+    return int(before) if before.isdecimal() and len(before) < 19 else None
 
 
 def socket_url(agent: Agent, view: str) -> str:

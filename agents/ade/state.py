@@ -1,15 +1,16 @@
 """What the right pane shows: the context window, memory blocks, archival memory. Reading only."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from django.urls import reverse
 
 from agents.ade.meter import Meter, measure
 from agents.engine.state import return_limit_chars
 from agents.engine.window import estimate_request
-from agents.models import Agent, Conversation
+from agents.models import Agent, AgentArchive, Conversation
 from agents.services.archives import archive_ids_of
 from agents.services.snapshot import load_transcript, tool_specs
+from agents.types import ToolSpec
 from letta_site.core.types import Actor
 from memory.ade.cards import PASSAGES_SHOWN, BlockCard, PassageList, block_cards
 from memory.models import Block, Passage
@@ -18,7 +19,11 @@ from memory.services.search import SearchQuery, search
 MAX_FOUND = 50
 
 
-def agent_meter(agent: Agent, conversation: Conversation | None = None) -> Meter:
+def agent_meter(
+    agent: Agent,
+    conversation: Conversation | None = None,
+    tools: Sequence[ToolSpec] | None = None,
+) -> Meter:
     """Measure the next request of an agent, as far as it can be known before it is made."""
     if conversation is None:
         conversation = Conversation.objects.get(agent=agent, is_default=True)
@@ -26,7 +31,7 @@ def agent_meter(agent: Agent, conversation: Conversation | None = None) -> Meter
     found = estimate_request(
         window.system,
         window.messages,
-        tool_specs(agent.id),
+        tool_specs(agent.id) if tools is None else tools,
         window.summary,
         return_limit_chars=return_limit_chars(agent.context_window_limit),
     )
@@ -51,15 +56,19 @@ def agent_block_cards(agent: Agent, *, only: Collection[str] | None = None) -> l
 
 def passage_list(actor: Actor, agent: Agent, query: str = "") -> PassageList:
     """Return the newest passages of an agent, or those that `query` finds, best first."""
+    links = AgentArchive.objects.filter(agent=agent)
+    rows = Passage.objects.filter(archive_id__in=links.values("archive_id"))
+    if query:
+        found = _found_passages(actor, agent, query)
+        return PassageList(found, rows.count(), query)
+    newest = list(rows.order_by("-created_at", "-pk")[: PASSAGES_SHOWN + 1])
+    total = rows.count() if len(newest) > PASSAGES_SHOWN else len(newest)
+    return PassageList(newest[:PASSAGES_SHOWN], total)
+
+
+def _found_passages(actor: Actor, agent: Agent, query: str) -> list[Passage]:
     archives = archive_ids_of(agent.id)
-    if not archives:
-        return PassageList(query=query)
-    rows = Passage.objects.filter(archive_id__in=archives)
-    total = rows.count()
-    if not query:
-        newest = rows.order_by("-created_at", "-pk")[:PASSAGES_SHOWN]
-        return PassageList(list(newest), total)
     asked = SearchQuery(actor.org_id, archives, "passage", query, limit=MAX_FOUND)
-    hits = [hit.ref_id for hit in search(asked)]
-    found = rows.in_bulk(hits)
-    return PassageList([found[one] for one in hits if one in found], total, query)
+    hits = [hit.ref_id for hit in search(asked)] if archives else []
+    rows = Passage.objects.in_bulk(hits)
+    return [rows[one] for one in hits if one in rows]

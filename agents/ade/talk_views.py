@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 from agents.ade import history
 from agents.ade.answers import found, fragment
 from agents.ade.forms import MessageForm
-from agents.ade.pages import find_agent, workspace_context
+from agents.ade.pages import find_agent, sequence_number, workspace_context
 from agents.ade.talk import say_to_agent
 from agents.ade.visitor import actor_of
 from agents.engine.events import RunFinished
@@ -74,9 +74,8 @@ async def stop(request: HttpRequest, agent_id: str) -> HttpResponse:
 def older(request: HttpRequest, agent_id: str) -> HttpResponse:
     """Return the rows before a sequence number, with a link to those before them."""
     agent = find_agent(actor_of(request), agent_id)
-    before = request.GET.get("before", "")
-    number = int(before) if before.isdigit() else None
-    rows, older_than = history.page_of_rows(agent, history.main_conversation(agent), before=number)
+    conversation, before = history.main_conversation(agent), sequence_number(request)
+    rows, older_than = history.page_of_rows(agent, conversation, before=before)
     view = "debug" if request.GET.get("view") == "debug" else "chat"
     context = {"agent": agent, "rows": rows, "older_than": older_than, "view": view}
     return fragment(request, "agents/older.html#page", context)

@@ -6,7 +6,8 @@ from agents.models import Agent, AgentBlock
 from agents.services.agent_boot import default_conversation
 from agents.services.agent_lists import with_relations
 from agents.services.agents import get_agent
-from agents.services.snapshot import block_views, refresh_prompt
+from agents.services.prompts import refresh_prompt
+from agents.services.snapshot import block_views
 from letta_site.core.aio import write
 from letta_site.core.errors import Conflict, NotFound
 from letta_site.core.paging import page

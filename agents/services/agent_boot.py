@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from agents.engine.prompt import boot_messages, compile_system, seed_messages
+from agents.engine.prompt import boot_messages, seed_messages
 from agents.engine.strategies import strategy_of
-from agents.models import Agent, AgentArchive, Conversation, Message
+from agents.models import Agent, Conversation
 from agents.services.messages import number, store_messages
-from agents.services.snapshot import block_views, refresh_prompt
+from agents.services.prompts import compiled_prompt, refresh_prompt
+from agents.services.snapshot import block_views
 from agents.types import Message as MessageValue
 from agents.types import Role
 from letta_site.core.aio import write
@@ -14,7 +15,6 @@ from letta_site.core.clock import now
 from letta_site.core.errors import Conflict, NotFound
 from letta_site.core.ids import new_id
 from letta_site.core.types import Actor
-from memory.models import Passage
 
 Seed = Sequence[tuple[Role, str]]
 
@@ -82,26 +82,8 @@ def reset_messages(actor: Actor, agent_id: str, *, with_boot: bool = False) -> N
 def recompile(actor: Actor, agent_id: str, *, dry_run: bool = False) -> str:
     """Compile the system prompt anew and return it; store it unless `dry_run`. Raises NotFound."""
     conversation = default_conversation(actor, agent_id)
+    blocks = block_views(agent_id)
     if dry_run:
-        return compiled_prompt(conversation)
+        return compiled_prompt(conversation.agent, conversation, blocks)
     with write():
-        blocks = block_views(agent_id)
         return refresh_prompt(conversation.agent, conversation, blocks, force=True) or ""
-
-
-def compiled_prompt(conversation: Conversation) -> str:
-    """Return the system prompt as it would be compiled now."""
-    agent = conversation.agent
-    archives = AgentArchive.objects.filter(agent=agent).values("archive")
-    return compile_system(
-        system=agent.system,
-        blocks=block_views(agent.id),
-        strategy=strategy_of(agent.agent_type),
-        tool_rules=tuple(agent.tool_rules),
-        agent_id=agent.id,
-        conversation_id="default" if conversation.is_default else conversation.id,
-        recompiled_at=now(),
-        previous_messages=Message.objects.filter(conversation=conversation).count(),
-        archival_count=Passage.objects.filter(archive__in=archives).count(),
-        timezone=agent.timezone,
-    )

@@ -16,7 +16,8 @@ from agents.services.agents import (
     set_tags,
 )
 from agents.services.columns import check_columns
-from agents.services.snapshot import block_views, refresh_prompt
+from agents.services.prompts import refresh_prompt
+from agents.services.snapshot import block_views
 from agents.services.tools import get_tool, tools_by_id
 from agents.types import Json
 from letta_site.core.aio import write

@@ -23,6 +23,7 @@ from agents.services.snapshot import Begun, block_views
 from agents.types import Json, Message, ToolReturn, Usage
 from letta_site.core.aio import in_db, write
 from letta_site.core.clock import now
+from letta_site.core.errors import NotFound
 from letta_site.core.types import Actor, Origin
 from memory.logic.edits import BlockEdit
 from memory.models import Retrieval
@@ -62,7 +63,7 @@ def commit_step(begun: Begun, record: StepRecord, total: Usage, ttft_ns: int | N
     spec = begun.spec
     actor = Actor(begun.actor.org_id, spec.agent_id, "agent")
     with write():
-        agent = Agent.objects.select_for_update().get(pk=spec.agent_id)
+        agent = _locked_agent(spec.agent_id)
         agent.last_seq += 1
         step_seq = agent.last_seq
         results = _apply_edits(actor, begun, record, step_seq)
@@ -75,6 +76,14 @@ def commit_step(begun: Begun, record: StepRecord, total: Usage, ttft_ns: int | N
         changed = tuple(result.view for result in results.values() if result.view)
         blocks = block_views(spec.agent_id) if results else None
     return Committed(tuple(messages), blocks, changed, added)
+
+
+def _locked_agent(agent_id: str) -> Agent:
+    agent = Agent.objects.select_for_update().only("id", "org_id", "last_seq").filter(pk=agent_id)
+    found: Agent | None = agent.first()
+    if found is None:
+        raise NotFound("The agent was deleted while it was at work.")
+    return found
 
 
 def _edits_of(record: StepRecord) -> list[tuple[str, BlockEdit]]:
@@ -320,7 +329,7 @@ def store_eviction(begun: Begun, eviction: Eviction) -> Message:
     """
     spec = begun.spec
     with write():
-        agent = Agent.objects.select_for_update().get(pk=spec.agent_id)
+        agent = _locked_agent(spec.agent_id)
         conversation = Conversation.objects.get(pk=spec.conversation_id)
         (summary,) = number([eviction.summary], agent)
         store_messages([summary], agent=agent, conversation_id=conversation.id, actor=begun.actor)

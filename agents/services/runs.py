@@ -49,7 +49,7 @@ def open_run(actor: Actor, given: RunInput) -> tuple[RunRef, int]:
             seq=agent.last_seq,
             background=given.background,
             input=[_stored_input(message) for message in given.messages],
-            options=_options(given),
+            options=run_options(given),
             request_config=given.request_config,
             metadata=given.metadata,
             callback_url=given.callback_url,
@@ -85,7 +85,8 @@ def _stored_input(message: InputMessage) -> Json:
     }
 
 
-def _options(given: RunInput) -> Json:
+def run_options(given: RunInput) -> Json:
+    """Return what of a request only the engine needs, as it is stored with the run."""
     return {
         "max_steps": given.max_steps,
         "stream_tokens": given.stream_tokens,

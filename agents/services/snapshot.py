@@ -6,14 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from agents.engine.ports import ChatRequest
-from agents.engine.prompt import compile_system
 from agents.engine.repair import mend
 from agents.engine.state import return_limit_chars
-from agents.engine.strategies import strategy_of
 from agents.llm.to_openai import build_messages, encode
 from agents.models import (
     Agent,
-    AgentArchive,
     AgentBlock,
     AgentTool,
     Conversation,
@@ -24,6 +21,7 @@ from agents.models import (
     Tool,
 )
 from agents.services.messages import number, store_messages, to_part, to_type
+from agents.services.prompts import refresh_prompt
 from agents.types import AgentSpec, Json, ModelParams, ToolSpec, Transcript
 from agents.types import Message as MessageValue
 from letta_site.core.aio import write
@@ -31,7 +29,6 @@ from letta_site.core.clock import now
 from letta_site.core.ids import new_id
 from letta_site.core.types import Actor
 from memory.logic.edits import BlockView
-from memory.models import Passage
 from memory.services.blocks import view_of
 
 
@@ -69,7 +66,14 @@ def begin_run(run_id: str) -> Begun | None:
     actor = Actor(run.org_id, run.created_by_id or "", "user")
     queued_ns = int((started - run.created_at).total_seconds() * 1e9)
     transcript = load_transcript(run.conversation, system=run.options.get("override_system"))
-    return Begun(_spec(run, blocks), transcript, tuple(inputs), actor, started, queued_ns)
+    spec = agent_spec(
+        run.agent,
+        conversation_id=run.conversation_id,
+        run_id=run.id,
+        blocks=blocks,
+        options=run.options,
+    )
+    return Begun(spec, transcript, tuple(inputs), actor, started, queued_ns)
 
 
 def _store_inputs(run: Run) -> list[MessageValue]:
@@ -146,59 +150,24 @@ def model_params(agent: Agent, *, handle: str | None = None) -> ModelParams:
     )
 
 
-def _spec(run: Run, blocks: tuple[BlockView, ...]) -> AgentSpec:
-    agent = run.agent
+def agent_spec(
+    agent: Agent, *, conversation_id: str, run_id: str, blocks: tuple[BlockView, ...], options: Json
+) -> AgentSpec:
+    """Return an agent as the engine needs it; `options` are those of the run."""
     return AgentSpec(
         agent_id=agent.id,
         agent_type=agent.agent_type,
-        run_id=run.id,
-        conversation_id=run.conversation_id,
+        run_id=run_id,
+        conversation_id=conversation_id,
         name=agent.name,
         timezone=agent.timezone,
-        model=model_params(agent, handle=run.options.get("override_model")),
+        model=model_params(agent, handle=options.get("override_model")),
         window_tokens=agent.context_window_limit,
         tools=tool_specs(agent.id),
         blocks=blocks,
         tool_rules=tuple(agent.tool_rules),
-        max_steps=run.options.get("max_steps", 50),
-        stream_tokens=bool(run.options.get("stream_tokens")),
-    )
-
-
-def refresh_prompt(
-    agent: Agent, conversation: Conversation, blocks: tuple[BlockView, ...], *, force: bool = False
-) -> str | None:
-    """Compile the system message anew if a block, the instructions or a rule changed since.
-
-    Returns the new text, or None when the old one still holds. Call it inside `aio.write()`.
-    The head of the prompt stays byte for byte the same otherwise, which keeps provider caches warm.
-    """
-    versions: Json = {block.id: block.version for block in blocks}
-    versions["agent"] = [agent.system, agent.tool_rules, agent.agent_type]
-    if not force and conversation.compiled_versions == versions:
-        return None
-    text = _compile(agent, conversation, blocks)
-    Message.objects.filter(pk=conversation.system_message_id).update(
-        content=[{"type": "text", "text": text}], updated_at=now()
-    )
-    conversation.compiled_versions = versions
-    conversation.save(update_fields=["compiled_versions"])
-    return text
-
-
-def _compile(agent: Agent, conversation: Conversation, blocks: tuple[BlockView, ...]) -> str:
-    archives = AgentArchive.objects.filter(agent=agent).values("archive")
-    return compile_system(
-        system=agent.system,
-        blocks=blocks,
-        strategy=strategy_of(agent.agent_type),
-        tool_rules=tuple(agent.tool_rules),
-        agent_id=agent.id,
-        conversation_id="default" if conversation.is_default else conversation.id,
-        recompiled_at=now(),
-        previous_messages=Message.objects.filter(conversation=conversation).count(),
-        archival_count=Passage.objects.filter(archive__in=archives).count(),
-        timezone=agent.timezone,
+        max_steps=options.get("max_steps", 50),
+        stream_tokens=bool(options.get("stream_tokens")),
     )
 
 

@@ -17,9 +17,10 @@ from letta_site.core.errors import AppError, Conflict, NotFound
 from letta_site.core.types import Actor
 from memory.ade.cards import HISTORY_SIZE, BlockCard, block_cards, in_conflict, version_cards
 from memory.ade.forms import BlockTextForm
-from memory.models import Block, BlockVersion
+from memory.models import Block
 from memory.services import blocks
 
+MAX_DIGITS = 10
 View = Callable[..., HttpResponse]
 
 
@@ -123,20 +124,16 @@ def restore(request: HttpRequest, block_id: str) -> HttpResponse:
     """Make an old version the newest one; what came between stays in the history."""
     actor = actor_of(request)
     row = blocks.get_block(actor, block_id)
-    number = request.POST.get("n", "")
-    old = BlockVersion.objects.filter(block=row, n=int(number) if number.isdigit() else 0).first()
-    if old is None:
-        raise NotFound(f"Block {block_id} has no version {number}")
+    old = blocks.get_version(actor, block_id, _number(request, "n"))
+    seen = _number(request, "version") or row.version
     try:
-        blocks.update_block(
-            actor, block_id, changes={"value": old.value}, expected_version=_seen(request, row)
-        )
+        blocks.update_block(actor, block_id, changes={"value": old.value}, expected_version=seen)
         messages.success(request, _("Version %(n)s is the current text again.") % {"n": old.n})
     except AppError as error:
         messages.error(request, error.what)
     return redirect(next_of(request) or reverse("memory_ade:history", args=[block_id]))
 
 
-def _seen(request: HttpRequest, row: Block) -> int:
-    seen = request.POST.get("version", "")
-    return int(seen) if seen.isdigit() else row.version
+def _number(request: HttpRequest, name: str) -> int:
+    text = request.POST.get(name, "")
+    return int(text) if text.isdecimal() and len(text) < MAX_DIGITS else 0
