@@ -119,10 +119,10 @@ on("htmx:oobBeforeSwap", (e) => {
 	target.stale = fresh.cloneNode(true);
 });
 
-/* What was typed during a save stays; the version moves on */
+/* What is typed during a save stays */
 on("htmx:beforeRequest", ({ detail: { elt } }) => { elt.sent = $("textarea", elt)?.value; });
 on("htmx:beforeSwap", (e) => {
-	const { elt, xhr } = e.detail, now = $("textarea", elt);
+	const { requestConfig: { elt }, xhr } = e.detail, now = $("textarea", elt);
 	if (xhr.status > 200 || !now || now.value === elt.sent) return;
 	e.detail.shouldSwap = false;
 	const own = $("[name=version]", elt);
@@ -184,12 +184,12 @@ if (scroller) {
 let down;
 htmx.config.wsReconnectDelay = (n) => Math.min(3000, 400 * 2 ** n) * (0.5 + Math.random() / 2);
 on("htmx:wsOpen", (e) => {
-	clearTimeout(down);
+	down = clearTimeout(down);
 	$("#netbar").hidden = true;
 	all("[data-live]").forEach((n) => n.remove());
 	e.detail.socketWrapper.sendImmediately(JSON.stringify({ action: "resume", seq: lastSeq() }));
 });
-on("htmx:wsClose", () => { clearTimeout(down); down = setTimeout(() => { $("#netbar").hidden = false; }, 2000); });
+on("htmx:wsClose", () => { down ||= setTimeout(() => { $("#netbar").hidden = false; }, 2000); });
 on("htmx:afterSwap", ({ detail: { target } }) => { if (target.tagName === "DIALOG" && !target.open) target.showModal(); });
 on("htmx:sendError", () => toast(words.offline));
 on("htmx:responseError", () => toast(words.error));

@@ -37,7 +37,7 @@ def agents(request: HttpRequest) -> HttpResponse:
     query = PageQuery(limit=LIST_SIZE + 1, after=after, order_by="updated_at")
     found_rows = page(rows.prefetch_related("tag_rows"), query)
     shown = found_rows[:LIST_SIZE]
-    context = {
+    context: dict[str, Any] = {
         "agents": [agent_line(row) for row in shown],
         "next_url": _next_url(request, shown[-1]) if len(found_rows) > LIST_SIZE else "",
     }

@@ -29,6 +29,7 @@ from agents.services.agent_models import ModelWish
 from agents.types import Json
 from letta_site.core.errors import AppError, NotFound
 
+OWN_SETTINGS = ("temperature", "max_output_tokens")
 PLAIN_PAGE = "agents/workspace.html"
 
 
@@ -41,15 +42,19 @@ def settings(request: HttpRequest, agent_id: str) -> HttpResponse:
     form = settings_form(actor, agent, request.POST)
     if not form.is_valid():
         return _answer(request, agent, "settings", form, status=422)
-    return _store(request, agent, "settings", form, AgentChanges(model=_wish(form.cleaned_data)))
+    return _store(
+        request, agent, "settings", form, AgentChanges(model=_wish(agent, form.cleaned_data))
+    )
 
 
-def _wish(data: Json) -> ModelWish:
-    wanted = {key: data[key] for key in ("temperature", "max_output_tokens")}
+def _wish(agent: Agent, data: Json) -> ModelWish:
+    """Say only what is new: another model brings its own window unless one was typed with it."""
+    window = data["context_window_limit"]
+    settings = {**agent.model_settings, **{key: data[key] for key in OWN_SETTINGS}}
     return ModelWish(
-        handle=data["model"],
-        window_tokens=data["context_window_limit"],
-        settings={key: value for key, value in wanted.items() if value is not None},
+        handle=data["model"] if data["model"] != agent.model else None,
+        window_tokens=window if window != agent.context_window_limit else None,
+        settings={key: value for key, value in settings.items() if value is not None},
     )
 
 
@@ -91,9 +96,14 @@ def _store(
         return _answer(request, agent, part, form, status=422)
     if not is_htmx(request):
         return done(request, reverse("ade:workspace", args=[agent.id]))
-    if part == "settings" and not request.POST.get("again"):
+    if part == "settings" and _form_still_fits(request, agent):
         return _settings_saved(request, agent.id)
     return _answer(request, agent, part, _fresh_form(request, agent.id, part))
+
+
+def _form_still_fits(request: HttpRequest, agent: Agent) -> bool:
+    """Whether what the reader sees is what is stored now, so that nothing must be swapped."""
+    return not request.POST.get("again") and request.POST.get("model") == agent.model
 
 
 def _settings_saved(request: HttpRequest, agent_id: str) -> HttpResponse:

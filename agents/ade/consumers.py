@@ -8,9 +8,12 @@ import asyncio
 import json
 import logging
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Any
 
-from channels.generic.websocket import AsyncWebsocketConsumer
+from channels.generic.websocket import (  # type: ignore[import-untyped]
+    AsyncWebsocketConsumer,
+)
 from django.conf import settings
 from django.http import parse_cookie
 
@@ -19,7 +22,7 @@ from agents.ade.forms import MessageForm
 from agents.ade.live import LiveView
 from agents.ade.state_fragments import Page, renewed_state
 from agents.ade.talk import say_to_agent
-from agents.ade.timeline import FaultRow, Row
+from agents.ade.timeline import FaultRow
 from agents.ade.visitor import actor_of_socket
 from agents.engine.events import Event, Failure, RunFinished, RunStarted, StepCommitted
 from agents.models import Agent
@@ -207,7 +210,5 @@ def _last_words(agent: Agent) -> str:
     return history.last_words(agent)
 
 
-def _fault_row(failure: Failure, ref: RunRef) -> Row:
-    found = {"message": failure.message, "todo": failure.todo, "detail": failure.detail}
-    row = history.fault_of(found, ref.run_id)
-    return row or FaultRow(f"fault-{ref.run_id}", failure.message)
+def _fault_row(failure: Failure, ref: RunRef) -> FaultRow:
+    return history.fault_row(asdict(failure), ref.run_id)

@@ -76,10 +76,8 @@ def last_run(agent: Agent) -> Run | None:
     return run
 
 
-def fault_of(error: dict[str, Any] | None, run_id: str) -> FaultRow | None:
+def fault_row(error: dict[str, Any], run_id: str) -> FaultRow:
     """Return the row of a run's error."""
-    if not error:
-        return None
     return FaultRow(
         dom_id=f"fault-{run_id}",
         label=_("The run failed"),

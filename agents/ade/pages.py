@@ -172,9 +172,10 @@ def talk_context(
     conversation = history.main_conversation(agent)
     rows, older = history.page_of_rows(agent, conversation, before=before)
     run = history.last_run(agent)
-    fault = history.fault_of(run.error, run.id) if run and not before else None
+    if run and run.error and not before:
+        rows = [*rows, history.fault_row(run.error, run.id)]
     return {
-        "rows": [*rows, fault] if fault else rows,
+        "rows": rows,
         "older_than": older,
         "status": status.of_run(run),
         "run_meta": status.run_line(run),

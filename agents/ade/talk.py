@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from agents.types import InputMessage, RunInput, TextPart
+from agents.types import InputMessage, Role, RunInput, TextPart
 
 
 def say_to_agent(agent_id: str, cleaned: dict[str, Any]) -> RunInput:
     """Return the request for one message of a valid MessageForm, to be streamed."""
-    role = "system" if cleaned.get("role") == "system" else "user"
+    role: Role = "system" if cleaned.get("role") == "system" else "user"
     text = cleaned["text"].replace("\r\n", "\n")
     message = InputMessage(role, (TextPart(text),), otid=cleaned.get("cid") or None)
     return RunInput(

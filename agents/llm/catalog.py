@@ -13,6 +13,7 @@ from agents.llm.base import ModelEntry, ProviderEntry, ProviderRow
 from agents.llm.providers import (
     DEMO_HANDLE,
     EMBEDDING_DIMS,
+    FAMILIES,
     KNOWN_MODELS,
     PROVIDERS,
     is_embedding,
@@ -117,9 +118,16 @@ def resolve(org_id: str, handle: str) -> ModelEntry:
     for model in offered:
         if model.handle == handle:
             return model
-    if offered:
+    if offered or not _may_exist(provider, name):
         raise _unknown(handle, list_models(org_id))
     return taken_at_its_word(provider, handle)
+
+
+def _may_exist(provider: ProviderEntry, name: str) -> bool:
+    """Tell whether a provider that cannot be asked may well have a model of this name."""
+    own = next((row.base_url for row in PROVIDERS if row.name == provider.name), "")
+    families = FAMILIES.get(provider.name)
+    return families is None or provider.base_url != own or name.startswith(families)
 
 
 def _unknown(handle: str, models: Iterable[ModelEntry]) -> NotFound:

@@ -93,6 +93,16 @@ KNOWN_MODELS: dict[str, tuple[str, ...]] = {
     "deepseek": ("deepseek-chat", "deepseek-reasoner"),
 }
 
+# How the names of a provider's own models begin. While it cannot be asked for its list, a name
+# that begins otherwise is taken for a slip of the pen.
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "openai": ("gpt-", "o1", "o3", "o4", "chatgpt-", "codex-"),
+    "anthropic": ("claude",),
+    "google_ai": ("gemini", "gemma", "models/"),
+    "deepseek": ("deepseek",),
+    "xai": ("grok",),
+}
+
 
 def window_of(name: str) -> int:
     """Return the context window of a model by its name, in tokens."""

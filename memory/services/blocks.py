@@ -1,39 +1,28 @@
 """Blocks of core memory. Whoever changes one leaves a version behind, in the same transaction."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from letta_site.core.aio import write
-from letta_site.core.clock import now
-from letta_site.core.errors import Conflict, Invalid, Malformed, NotFound
+from letta_site.core.errors import Conflict, NotFound
 from letta_site.core.paging import page
 from letta_site.core.types import Actor, Origin, PageQuery
 from memory.logic.edits import BlockEdit, BlockView, EditError, apply_edit
 from memory.models import Block, BlockVersion
 from memory.services.block_filters import BlockFilter, filter_blocks
-from memory.services.storable import storable
+from memory.services.block_rows import (
+    LABEL_CHARS,
+    VERSIONED,
+    check,
+    clean,
+    record,
+    save,
+)
+from memory.services.storable import storable_json
 
 NOWHERE = Origin()
 OLDEST_FIRST = PageQuery(order="asc")
-LABEL_CHARS = 200
-VERSIONED = ("label", "value", "description", "limit", "read_only")
-WRITABLE = frozenset(
-    {
-        *VERSIONED,
-        "hidden",
-        "metadata",
-        "tags",
-        "template_name",
-        "is_template",
-        "template_id",
-        "base_template_id",
-        "deployment_id",
-        "entity_id",
-        "project_id",
-        "preserve_on_migration",
-    }
-)
 # What an agent is told about the two blocks nearly everybody makes, when nobody described them.
 DESCRIPTIONS = {
     "human": (
@@ -82,13 +71,13 @@ def create_block(
         org_id=actor.org_id,
         created_by_id=actor.id,
         last_updated_by_id=actor.id,
-        **_clean({"label": label, "value": value, **fields}),
+        **clean({"label": label, "value": value, **fields}),
     )
     row.description = row.description or DESCRIPTIONS.get(row.label)
-    _check(row)
+    check(row)
     with write():
         row.save(force_insert=True)
-        _record(actor, row, origin, parent_n=None)
+        record(actor, row, origin, parent_n=None)
     return row
 
 
@@ -128,7 +117,7 @@ def update_block(
         row = _locked(actor, block_id)
         if expected_version is not None and row.version != expected_version:
             raise _moved_on(row, expected_version)
-        return _change(actor, row, _clean(changes), origin)
+        return _change(actor, row, clean(changes), origin)
 
 
 def delete_block(actor: Actor, block_id: str) -> None:
@@ -174,7 +163,7 @@ def apply_edits(
 
 
 def _try_edit(actor: Actor, edit: BlockEdit, origin: Origin, rows: dict[str, Block]) -> EditResult:
-    edit = replace(edit, args={key: _clean_arg(value) for key, value in edit.args.items()})
+    edit = replace(edit, args={key: storable_json(value) for key, value in edit.args.items()})
     try:
         if edit.op == "create":
             return _create_for_agent(actor, edit, origin, rows)
@@ -216,7 +205,7 @@ def _edit_existing(
         changes["label"] = new_label
     if edit.args.get("description"):
         changes["description"] = edit.args["description"]
-    _save(actor, row, changes, origin)
+    save(actor, row, changes, origin)
     rows[new_label] = rows.pop(edit.label)
     return EditResult(view=view_of(row))
 
@@ -226,38 +215,6 @@ def _check_free(label: str, rows: dict[str, Block]) -> None:
         raise EditError(f"A block {label!r} exists already. Edit it, or choose another label.")
     if not 0 < len(label) <= LABEL_CHARS:
         raise EditError(f"A label must have from 1 to {LABEL_CHARS} characters.")
-
-
-def _clean_arg(value: Any) -> Any:
-    return storable(value) if isinstance(value, str) else value
-
-
-def _clean(fields: dict[str, Any]) -> dict[str, Any]:
-    if unknown := fields.keys() - WRITABLE:
-        raise Invalid(f"A block has no field {', '.join(sorted(unknown))} that can be written.")
-    never_null = ("label", "value", "limit", "read_only", "metadata", "tags", "is_template")
-    return {
-        key: _clean_arg(value)
-        for key, value in fields.items()
-        if value is not None or key not in never_null
-    }
-
-
-def _check(row: Block) -> None:
-    if not 0 < len(row.label) <= LABEL_CHARS:
-        raise Malformed(f"A block's label must have from 1 to {LABEL_CHARS} characters.")
-    if not 0 < row.limit < 2**31:
-        raise Malformed(f"A block's limit is {row.limit}; it must be at least 1.")
-    over = len(row.value) - row.limit
-    if over > 0:
-        raise Malformed(
-            f"The value of block {row.label!r} has {len(row.value)} characters; "
-            f"its limit is {row.limit}, so it is {over} too long.",
-            todo="Shorten the value, or raise the limit in the same request.",
-            limit=row.limit,
-            actual=len(row.value),
-            overage=over,
-        )
 
 
 def _locked(actor: Actor, block_id: str) -> Block:
@@ -280,10 +237,10 @@ def _moved_on(row: Block, expected: int) -> Conflict:
 def _change(actor: Actor, row: Block, changes: dict[str, Any], origin: Origin) -> Block:
     after = Block(**{name: changes.get(name, getattr(row, name)) for name in VERSIONED})
     if "value" in changes or "limit" in changes or "label" in changes:
-        _check(after)
+        check(after)
     if after.label != row.label:
         _check_siblings(row, after.label)
-    return _save(actor, row, changes, origin)
+    return save(actor, row, changes, origin)
 
 
 def _check_siblings(row: Block, label: str) -> None:
@@ -294,32 +251,3 @@ def _check_siblings(row: Block, label: str) -> None:
             f"An agent that has this block has another block labelled {label!r}.",
             todo="Choose another label, or detach one of the two first.",
         )
-
-
-def _save(actor: Actor, row: Block, changes: dict[str, Any], origin: Origin) -> Block:
-    changed = [name for name, value in changes.items() if getattr(row, name) != value]
-    if not changed:
-        return row
-    for name in changed:
-        setattr(row, name, changes[name])
-    if not any(name in VERSIONED for name in changed):
-        row.touch(actor, *changed)
-        return row
-    parent = row.version
-    row.version += 1
-    row.touch(actor, *changed, "version")
-    _record(actor, row, origin, parent_n=parent)
-    return row
-
-
-def _record(actor: Actor, row: Block, origin: Origin, *, parent_n: int | None) -> None:
-    BlockVersion.objects.create(
-        block=row,
-        n=row.version,
-        parent_n=parent_n,
-        created_at=now(),
-        actor_kind=actor.kind,
-        actor_id=actor.id,
-        **{name: getattr(row, name) for name in VERSIONED},
-        **asdict(origin),
-    )

@@ -68,7 +68,7 @@ def test_a_list_is_asked_for_once(variables: dict[str, str], fake_openai: FakeOp
     assert len(fake_openai.requests) == 1
 
 
-@pytest.mark.parametrize("handle", ["nobody/x", "letta/other", "openai/"])
+@pytest.mark.parametrize("handle", ["nobody/x", "letta/other", "openai/", "openai/nope"])
 def test_a_handle_that_names_nothing(variables: dict[str, str], handle: str) -> None:
     with pytest.raises(NotFound, match=handle):
         catalog.resolve(DEFAULT_ORG_ID, handle)

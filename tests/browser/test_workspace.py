@@ -115,6 +115,21 @@ def test_a_block_is_edited_by_hand(page: Page, letta_server: Product) -> None:
     expect(text_of(page, "human")).to_have_value("Name: Chad")
 
 
+def test_what_is_typed_while_a_block_is_saved_stays(page: Page, letta_server: Product) -> None:
+    open_workspace(page, make_agent(letta_server))
+    page.route("**/save", lambda route: (page.wait_for_timeout(300), route.continue_()))
+    box = text_of(page, "human")
+    box.fill("first")
+    with page.expect_response("**/save"):
+        box.press("Control+s")
+        box.press_sequentially(" and second")
+    expect(box).to_have_value("first and second")
+    with page.expect_response("**/save") as answer:
+        box.press("Control+s")
+    assert answer.value.status == 200
+    expect(card(page, "human")).to_contain_text("v3 · you")
+
+
 def test_an_edit_of_the_agent_appears_at_once(
     page: Page, letta_server: Product, fake_openai: FakeOpenAI
 ) -> None:

@@ -111,23 +111,29 @@ def test_without_a_key_the_demo_model_works_and_others_say_what_is_missing(
     assert status >= 400 and "OPENAI_API_KEY" in json.dumps(body)
 
 
-def test_killed_in_the_middle_of_an_answer(tmp_path: Path, fake_openai: FakeOpenAI) -> None:
-    """After kill -9 the agent, its memory and what was said are there, and it answers again."""
+@pytest.fixture
+def own_server(tmp_path: Path, fake_openai: FakeOpenAI) -> Iterator[Product]:
+    """A server that the test may kill."""
     environment = {"OPENAI_BASE_URL": fake_openai.base_url, "OPENAI_API_KEY": "sk-test"}
-    product = Product(tmp_path / "killed", environment)
+    product = Product(tmp_path / "own", environment)
     product.start()
-    _, agent = api(product, "/v1/agents/", agent_fields())
+    yield product
+    product.stop()
+
+
+def test_killed_in_the_middle_of_an_answer(own_server: Product, fake_openai: FakeOpenAI) -> None:
+    """After kill -9 the agent and what was said are there, and it answers again."""
+    _, agent = api(own_server, "/v1/agents/", agent_fields())
     path = f"/v1/agents/{agent['id']}/messages"
-    assert api(product, path, {"messages": user("first")})[0] == 200
+    assert api(own_server, path, {"messages": user("first")})[0] == 200
     fake_openai.push(Reply("a b c d e f g h i j", delay_s=1))
-    asynchronous = api(product, f"{path}/async", {"messages": user("second")})
-    product.stop(signal.SIGKILL)
-    product.start()
-    try:
-        status, run = api(product, f"/v1/runs/{asynchronous[1]['id']}")
-        assert status == 200
-        status, body = api(product, path, {"messages": user("third")})
-        assert (status, kinds(body["messages"])) == (200, ["assistant_message"]), body
-        assert api(product, f"/v1/runs/{run['id']}")[1]["status"] in ("completed", "failed")
-    finally:
-        product.stop()
+    status, run = api(own_server, f"{path}/async", {"messages": user("second")})
+    assert status == 200, run
+    own_server.stop(signal.SIGKILL)
+    own_server.start()
+    assert api(own_server, f"/v1/runs/{run['id']}")[0] == 200
+    status, body = api(own_server, path, {"messages": user("third")})
+    assert (status, kinds(body["messages"])) == (200, ["assistant_message"]), body
+    assert api(own_server, f"/v1/runs/{run['id']}")[1]["status"] in ("completed", "failed")
+    history = str(fake_openai.chats[-1]["messages"])
+    assert "first" in history and "second" in history and "third" in history
