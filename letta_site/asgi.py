@@ -20,7 +20,7 @@ from django.db import DatabaseError  # noqa: E402
 
 from agents.ade.routing import websocket_urlpatterns  # noqa: E402
 from agents.runtime import boot  # noqa: E402
-from letta_site import auth, checks, errors  # noqa: E402, F401  (checks registers itself)
+from letta_site import auth, errors  # noqa: E402
 from letta_site.core.aio import in_db  # noqa: E402
 
 Scope = MutableMapping[str, Any]

@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "letta_site.core",
     "memory",
     "agents",
+    "letta_site",
 ]
 MIDDLEWARE = [
     "letta_site.middleware.RequestGuard",

@@ -64,14 +64,14 @@ def find_agent(actor: Actor, agent_id: str) -> Agent:
 
 def agent_line(agent: Agent) -> AgentLine:
     """Return the line of an agent whose tags are prefetched."""
-    ended = agent.last_run_completion or agent.last_stop_reason
+    has_run = agent.last_run_completion or agent.last_stop_reason
     return AgentLine(
         id=agent.id,
         name=agent.name,
         description=agent.description or "",
         model=agent.model,
         tags=tags_of(agent),
-        status=status.after(agent.last_stop_reason) if ended else None,
+        status=status.ended(agent.last_stop_reason) if has_run else None,
         updated_at=agent.updated_at,
     )
 

@@ -7,8 +7,7 @@ from django.utils.translation import ngettext
 
 from agents.ade.toolcards import duration_text
 from agents.models import Run
-
-GOOD_ENDS = ("end_turn", "tool_rule")
+from agents.services.runs import status_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ def using(tool: str) -> Status:
 
 def after(stop_reason: str | None, *, failed: bool = False) -> Status:
     """A run has ended."""
-    if failed or stop_reason == "error":
+    if failed or (stop_reason and status_of(stop_reason) == "failed"):
         return Status(_("failed"), "err")
     if stop_reason == "cancelled":
         return Status(_("stopped"), "warn")
@@ -40,11 +39,13 @@ def after(stop_reason: str | None, *, failed: bool = False) -> Status:
         return Status(_("stopped at its step limit"), "warn")
     if stop_reason == "requires_approval":
         return Status(_("waiting for you"), "warn")
-    return Status(_("idle"), "ok") if stop_reason in (None, *GOOD_ENDS) else _odd(stop_reason)
+    return Status(_("idle"), "ok")
 
 
-def _odd(stop_reason: str) -> Status:
-    return Status(stop_reason.replace("_", " "), "warn")
+def ended(stop_reason: str | None) -> Status:
+    """Say how a run ended, in a list of agents."""
+    found = after(stop_reason)
+    return Status(_("finished"), "ok") if found.tone == "ok" else found
 
 
 def of_run(run: Run | None) -> Status:
