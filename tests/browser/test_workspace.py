@@ -146,6 +146,44 @@ def test_an_edit_of_the_agent_appears_at_once(
     expect(page.locator("#log .step").last).to_contain_text("Noted.")
 
 
+def test_a_block_that_the_agent_makes_appears(
+    page: Page, letta_server: Product, fake_openai: FakeOpenAI
+) -> None:
+    arguments = {
+        "command": "create",
+        "path": "/memories/plans",
+        "description": "What is planned.",
+        "file_text": "Build a bridge.",
+    }
+    fake_openai.push(Reply(calls=(Call("memory", arguments),)), "Made.")
+    open_workspace(page, make_agent(letta_server, tools=["memory"]))
+    write(page, "Make a block for plans.")
+
+    expect(text_of(page, "plans")).to_have_value("Build a bridge.")
+    expect(page.locator("#blocks-count")).to_have_text("3")
+    text_of(page, "plans").fill("Build two bridges.")
+    text_of(page, "plans").press("Control+s")
+    expect(card(page, "plans")).to_contain_text("v2 · you")
+
+
+def test_agents_that_speak_through_a_tool_stream_too(
+    page: Page, letta_server: Product, fake_openai: FakeOpenAI
+) -> None:
+    words = " ".join(f"word{n}" for n in range(60))
+    arguments = {"thinking": "I greet.", "message": f"{words} \u2028 **end**"}
+    fake_openai.push(Reply(calls=(Call("send_message", arguments),), delay_s=0.03))
+    open_workspace(page, make_agent(letta_server, agent_type="memgpt_v2_agent"))
+    write(page, "Hello.")
+
+    live = page.locator("#log [data-live]")
+    expect(live).to_contain_text("word3")
+    assert "word59" not in live.inner_text()
+    answer = page.locator("#log .step").last
+    expect(answer.locator("strong")).to_have_text("end")
+    expect(answer.locator(".think")).to_have_text("I greet.")
+    expect(page.locator("#log .tool")).to_have_count(0)
+
+
 def test_an_edit_of_the_agent_never_touches_a_draft(
     page: Page, letta_server: Product, fake_openai: FakeOpenAI, page_faults: list[str]
 ) -> None:
