@@ -63,6 +63,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # Playwright keeps an event loop running in this thread, so nothing async may come after it.
+    items.sort(key=lambda item: "tests/browser" in item.path.as_posix())
     if config.getoption("--postgres"):
         return
     for item in items:

@@ -15,7 +15,7 @@ def test_run_and_steps_of_a_send(
 ) -> None:
     fake_openai.push(Reply(calls=(Call("memory_insert", INSERT),)), Reply("Noted."))
     client.call("messages.create", agent_id=agent["id"], messages=user("My dog is Scoop."))
-    (run,) = client.call("runs.list", agent_id=agent["id"])
+    (run,) = client.call("runs.list", agent_ids=[agent["id"]])
     assert run["id"].startswith("run-") and run["agent_id"] == agent["id"]
     assert client.call("runs.retrieve", run_id=run["id"])["status"] == "completed"
     steps = client.call("runs.steps", run_id=run["id"])
@@ -31,7 +31,7 @@ def test_messages_and_usage_of_a_run(
     client: Client, agent: dict[str, Any], fake_openai: FakeOpenAI
 ) -> None:
     response = client.call("messages.create", agent_id=agent["id"], messages=user("hello"))
-    (run,) = client.call("runs.list", agent_id=agent["id"])
+    (run,) = client.call("runs.list", agent_ids=[agent["id"]])
     messages = client.call("runs.messages", run_id=run["id"])
     assert [m["message_type"] for m in messages] == ["user_message", "assistant_message"]
     assert messages[1]["id"] == response["messages"][0]["id"]
