@@ -85,7 +85,8 @@ def _edit(turn: Turn, label: str, change: NoteChange) -> Move | None:
             },
         }
     else:
-        why = f"This is new: {change.new!r}. I add it to my notes."
+        news = change.new.replace("\n", ", ")
+        why = f"This is new ({news}), so I add it to my notes."
         tool = turn.first_tool("memory_insert", "core_memory_append", "memory")
         shapes = {
             "memory_insert": {"new_string": change.new},
@@ -134,10 +135,10 @@ def _last_move(turn: Turn, reading: Reading) -> Move:
     text = answer(turn, reading)
     tool = turn.first_tool(*_LAST_TOOLS)
     if tool == "send_message":
-        return Move("I know what to say.", tool=tool, arguments={"message": text})
+        return Move("", tool=tool, arguments={"message": text})
     if tool and turn.returned(tool) is None:
         return Move("Nothing is left to change.", tool=tool, arguments={})
-    return Move("I know what to say.", text=text)
+    return Move("", text=text)
 
 
 def _any_tool(turn: Turn) -> str:

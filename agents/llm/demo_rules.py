@@ -109,7 +109,7 @@ _FILLER = re.compile(
 )
 _CLAUSE = re.compile(r"(?:\b(?:St|Dr|Mr|Mrs|Ms|Prof)\.|[^.!?;\n]|[.!?](?=\S))+[.!?;\n]?")
 _JOINT = re.compile(
-    r",?\s+(?:and|but)\s+(?=(?:now )?(?:i|my|call me)\b)|,\s*(?=(?:i|my)\b)", re.IGNORECASE
+    r",?\s+(?:and|but)\s+(?=(?:now )?(?:i|my|call me)\b)|[,:]\s*(?=(?:i|my)\b)", re.IGNORECASE
 )
 _TAIL = re.compile(
     r"[\s,]+(?:now|these days|recently|today|yesterday|(?:last|this) (?:week|month|year)|too|"

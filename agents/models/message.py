@@ -35,7 +35,10 @@ class Message(Owned):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["agent", "seq"], name="one_message_a_seq")]
-        indexes = [models.Index(fields=["conversation", "seq"], name="message_window")]
+        indexes = [
+            models.Index(fields=["conversation", "seq"], name="message_window"),
+            models.Index(fields=["created_at", "id"], name="message_newest"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.role} {self.seq}"

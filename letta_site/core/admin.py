@@ -34,6 +34,7 @@ class LargeTable(ModelAdmin):
     show_full_result_count = False
     list_per_page = 50
     list_select_related = True
+    ordering = ("-created_at", "-pk")
 
     def get_deleted_objects(self, objs: Any, _request: HttpRequest) -> Any:
         """Name the rows to be deleted, and not the thousands that hang on them.
