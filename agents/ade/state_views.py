@@ -15,10 +15,9 @@ from agents.ade.pages import find_agent, spare_blocks, workspace_context
 from agents.ade.state import agent_block_cards, passage_list
 from agents.ade.visitor import actor_of
 from agents.models import Agent, AgentBlock
-from agents.services.agent_changes import AgentChanges, update_agent
+from agents.services import agent_blocks
 from agents.services.archives import archive_ids_of, own_archive
-from letta_site.core.errors import AppError, Invalid, NotFound
-from letta_site.core.types import Actor
+from letta_site.core.errors import AppError, Conflict, Invalid, NotFound
 from memory.ade.forms import NewBlockForm, PassageForm
 from memory.services.blocks import create_block as make_block
 from memory.services.passages import PassageDraft, get_passage, insert_passages
@@ -45,7 +44,7 @@ def create_block(request: HttpRequest, agent_id: str) -> HttpResponse:
         "agent": agent,
         "form": NewBlockForm(auto_id="new-block-%s"),
         "spare_blocks": spare_blocks(actor_of(request), agent),
-        "n": len(_block_ids(agent_id)),
+        "n": _count_blocks(agent_id),
         "added": [replace(card, fresh=_("new")) for card in cards],
     }
     return fragment(request, "agents/state.html#added_block", context)
@@ -62,17 +61,12 @@ def _make(request: HttpRequest, agent: Agent, form: NewBlockForm) -> str:
     except AppError as error:
         refused(form, error, "label" if "label" in error.what else "value")
         return ""
-    _set_blocks(actor, agent.id, [*_block_ids(agent.id), block.id])
+    agent_blocks.attach_block(actor, agent.id, block.id)
     return block.id
 
 
-def _block_ids(agent_id: str) -> list[str]:
-    links = AgentBlock.objects.filter(agent_id=agent_id).order_by("id")
-    return list(links.values_list("block_id", flat=True))
-
-
-def _set_blocks(actor: Actor, agent_id: str, block_ids: list[str]) -> None:
-    update_agent(actor, agent_id, AgentChanges(block_ids=tuple(dict.fromkeys(block_ids))))
+def _count_blocks(agent_id: str) -> int:
+    return AgentBlock.objects.filter(agent_id=agent_id).count()
 
 
 def _block_form(request: HttpRequest, agent: Agent, form: NewBlockForm) -> HttpResponse:
@@ -93,10 +87,9 @@ def attach_block(request: HttpRequest, agent_id: str) -> HttpResponse:
     """Attach a block that exists."""
     actor = actor_of(request)
     find_agent(actor, agent_id)
-    wanted = [*_block_ids(agent_id), request.POST.get("block_id", "")]
     try:
-        _set_blocks(actor, agent_id, wanted)
-    except Invalid as error:
+        agent_blocks.attach_block(actor, agent_id, request.POST.get("block_id", ""))
+    except (Conflict, Invalid) as error:
         messages.error(request, error.what)
         return redirect(_home(agent_id, "memory"))
     return done(request, _home(agent_id, "memory"), _("Attached"))
@@ -108,9 +101,9 @@ def detach_block(request: HttpRequest, agent_id: str, block_id: str) -> HttpResp
     """Take a block off the agent; the block itself stays."""
     actor = actor_of(request)
     find_agent(actor, agent_id)
-    _set_blocks(actor, agent_id, [one for one in _block_ids(agent_id) if one != block_id])
+    agent_blocks.detach_block(actor, agent_id, block_id)
     if is_htmx(request):
-        context = {"n": len(_block_ids(agent_id)), "count": True}
+        context = {"n": _count_blocks(agent_id), "count": True}
         return fragment(request, "agents/state.html#count", context)
     return done(request, _home(agent_id, "memory"), _("Detached"))
 

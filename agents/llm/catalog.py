@@ -26,9 +26,10 @@ from letta_site.core.openai_client import list_model_rows
 log = logging.getLogger(__name__)
 
 DEMO = ProviderEntry("", "letta", "letta", "builtin:", "", needs_key=False)
+NEWEST_AGE_S = 2.0
 DEMO_MODEL = ModelEntry(DEMO_HANDLE, "demo", DEMO, 32_000)
 
-_cache: dict[tuple[str, str], tuple[float, list[ModelEntry]]] = {}
+_cache: dict[tuple[str, str], tuple[float | None, list[ModelEntry]]] = {}
 _cache_lock = threading.Lock()
 
 
@@ -114,10 +115,11 @@ def resolve(org_id: str, handle: str) -> ModelEntry:
         raise _unknown(handle, list_models(org_id))
     if name in KNOWN_MODELS.get(provider.name, ()):
         return taken_at_its_word(provider, handle)
-    offered = _models_of(provider)
-    for model in offered:
-        if model.handle == handle:
-            return model
+    for newest in (False, True):
+        offered = _models_of(provider, newest=newest)
+        for model in offered:
+            if model.handle == handle:
+                return model
     if offered or not _may_exist(provider, name):
         raise _unknown(handle, list_models(org_id))
     return taken_at_its_word(provider, handle)
@@ -162,22 +164,36 @@ def best_handle(org_id: str) -> str:
     return models[0].handle
 
 
-def _models_of(provider: ProviderEntry) -> list[ModelEntry]:
-    key = (provider.base_url, provider.api_key)
-    with _cache_lock:
-        age, models = _cache.get(key, (0.0, []))
-    if age and time.monotonic() - age < settings.MODEL_LIST_AGE_S:
-        return models
+def _models_of(provider: ProviderEntry, *, newest: bool = False) -> list[ModelEntry]:
+    """Return what a provider offered when it was last asked.
+
+    Only the first question waits for it; later an old answer is given out while a thread asks
+    anew, so that a provider that is down holds nobody up. `newest` waits for a fresh answer.
+    """
     if not provider.configured or provider is DEMO:
         return []
+    key = (provider.base_url, provider.api_key)
+    with _cache_lock:
+        asked, models = _cache.get(key, (None, []))
+    age = None if asked is None else time.monotonic() - asked
+    if age is None or (newest and age > NEWEST_AGE_S):
+        return _ask_for_models(provider)
+    if age > settings.MODEL_LIST_AGE_S:
+        with _cache_lock:
+            _cache[key] = (time.monotonic(), models)
+        threading.Thread(target=_ask_for_models, args=[provider], daemon=True).start()
+    return models
+
+
+def _ask_for_models(provider: ProviderEntry) -> list[ModelEntry]:
     try:
-        rows = list_model_rows(*key)
+        rows = list_model_rows(provider.base_url, provider.api_key)
     except LLMError as error:
         log.warning("Provider %s did not list its models: %s", provider.name, error)
         rows = []
     models = [_entry(provider, row) for row in rows if row.get("id")]
     with _cache_lock:
-        _cache[key] = (time.monotonic(), models)
+        _cache[provider.base_url, provider.api_key] = (time.monotonic(), models)
     return models
 
 
