@@ -11,10 +11,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
-from agents.ade.answers import found, fragment, go, is_htmx, refused
+from agents.ade.answers import fragment, go, is_htmx, refused
 from agents.ade.forms import DeleteForm, NewAgentForm, split_words
 from agents.ade.pages import agent_line, find_agent, model_choices, workspace_context
-from agents.ade.visitor import actor_of
 from agents.llm.catalog import best_handle
 from agents.models import Agent, Tool
 from agents.services.agent_models import ModelWish
@@ -24,6 +23,7 @@ from agents.services.tool_seed import ensure_base_tools
 from letta_site.core.errors import AppError, NotFound
 from letta_site.core.paging import page
 from letta_site.core.types import Actor, PageQuery
+from memory.ade.asking import actor_of, found
 
 LIST_SIZE = 50
 

@@ -1,32 +1,16 @@
 """How the views answer: a page or a fragment, a redirect, an error beside its cause."""
 
-from collections.abc import Callable, Mapping
-from functools import wraps
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
 from django.forms import Form
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRedirect
 
-from letta_site.core.errors import AppError, NotFound
-
-View = Callable[..., HttpResponse]
-
-
-def found(view: View) -> View:
-    """Answer 404 with a page when a service finds nothing."""
-
-    @wraps(view)
-    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        try:
-            return view(request, *args, **kwargs)
-        except NotFound as error:
-            raise Http404(error.what) from error
-
-    return wrapped
+from letta_site.core.errors import AppError
 
 
 def is_htmx(request: HttpRequest) -> bool:

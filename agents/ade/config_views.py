@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 from django_htmx.http import reswap
 
-from agents.ade.answers import done, found, fragment, is_htmx, refused
+from agents.ade.answers import done, fragment, is_htmx, refused
 from agents.ade.forms import split_words
 from agents.ade.pages import (
     about_form,
@@ -20,7 +20,6 @@ from agents.ade.pages import (
     workspace_context,
 )
 from agents.ade.state import agent_meter
-from agents.ade.visitor import actor_of
 from agents.models import Agent
 from agents.services.agent_changes import AgentChanges, update_agent
 from agents.services.agent_changes import attach_tool as give_tool
@@ -28,6 +27,7 @@ from agents.services.agent_changes import detach_tool as take_tool
 from agents.services.agent_models import ModelWish
 from agents.types import Json
 from letta_site.core.errors import AppError, NotFound
+from memory.ade.asking import actor_of, found
 
 OWN_SETTINGS = ("temperature", "max_output_tokens")
 PLAIN_PAGE = "agents/workspace.html"

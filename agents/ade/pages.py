@@ -16,7 +16,6 @@ from agents.ade.snippets import snippets_for
 from agents.ade.state import agent_block_cards, agent_meter, passage_list
 from agents.ade.status import Status
 from agents.ade.toolcards import icon_of
-from agents.ade.visitor import actor_of
 from agents.llm.catalog import list_models
 from agents.llm.providers import DEMO_HANDLE
 from agents.models import Agent, AgentTool, Tool
@@ -24,6 +23,7 @@ from agents.services.agent_rules import APPROVAL
 from agents.services.snapshot import model_params, tool_spec
 from letta_site.core.errors import NotFound
 from letta_site.core.types import Actor
+from memory.ade.asking import actor_of
 from memory.ade.forms import NewBlockForm, PassageForm
 from memory.models import Block
 

@@ -9,15 +9,15 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from agents.ade.answers import done, found, fragment, is_htmx, refused
+from agents.ade.answers import done, fragment, is_htmx, refused
 from agents.ade.forms import split_words
 from agents.ade.pages import find_agent, spare_blocks, workspace_context
 from agents.ade.state import agent_block_cards, passage_list
-from agents.ade.visitor import actor_of
 from agents.models import Agent, AgentBlock
 from agents.services import agent_blocks
 from agents.services.archives import archive_ids_of, own_archive
 from letta_site.core.errors import AppError, Conflict, Invalid, NotFound
+from memory.ade.asking import actor_of, found
 from memory.ade.forms import NewBlockForm, PassageForm
 from memory.services.blocks import create_block as make_block
 from memory.services.passages import PassageDraft, get_passage, insert_passages

@@ -10,16 +10,16 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from agents.ade import history
-from agents.ade.answers import found, fragment
+from agents.ade.answers import fragment
 from agents.ade.forms import MessageForm
 from agents.ade.pages import find_agent, sequence_number, workspace_context
 from agents.ade.talk import say_to_agent
-from agents.ade.visitor import actor_of
 from agents.engine.events import RunFinished
 from agents.runtime import runner
 from agents.runtime.bus import Subscription
 from letta_site.core.aio import in_db
 from letta_site.core.errors import AppError, NotFound
+from memory.ade.asking import actor_of, found
 
 PATIENCE_S = 20
 

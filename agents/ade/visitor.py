@@ -2,15 +2,7 @@
 
 from typing import Any
 
-from django.http import HttpRequest
-
 from letta_site.core.types import Actor
-
-
-def actor_of(request: HttpRequest) -> Actor:
-    """Return who asks for a page."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
-    return actor
 
 
 def actor_of_socket(scope: dict[str, Any]) -> Actor | None:

@@ -4,35 +4,13 @@ from typing import Any
 
 from agents.models import Agent, AgentSecret
 from agents.types import Json
+from agents.wire.models import CONFIG_DEFAULTS
 from agents.wire.moments import stamp
 from agents.wire.tools import encode_tool
-from memory.models import Block
+from memory.wire.blocks import encode_block
 
 RELATIONS = ("blocks", "tools", "tags", "secrets", "sources", "identities", "managed_group")
 
-# What an old-style config says when nobody said anything.
-_CONFIG_DEFAULTS: Json = {
-    "display_name": None,
-    "model_wrapper": None,
-    "put_inner_thoughts_in_kwargs": False,
-    "temperature": 1.0,
-    "max_tokens": None,
-    "enable_reasoner": False,
-    "reasoning_effort": None,
-    "max_reasoning_tokens": 0,
-    "effort": None,
-    "frequency_penalty": None,
-    "compatibility_type": None,
-    "verbosity": None,
-    "tier": None,
-    "parallel_tool_calls": False,
-    "response_format": None,
-    "strict": False,
-    "return_logprobs": False,
-    "top_logprobs": None,
-    "return_token_ids": False,
-    "tool_call_parser": None,
-}
 _EMBEDDING_DEFAULTS: Json = {
     "embedding_chunk_size": 300,
     "batch_size": 32,
@@ -71,27 +49,6 @@ _PLAIN = (
     "entity_id",
     "last_run_duration_ms",
     "last_stop_reason",
-    "created_by_id",
-    "last_updated_by_id",
-)
-_BLOCK = (
-    "id",
-    "label",
-    "value",
-    "limit",
-    "description",
-    "read_only",
-    "hidden",
-    "metadata",
-    "tags",
-    "template_name",
-    "is_template",
-    "template_id",
-    "base_template_id",
-    "deployment_id",
-    "entity_id",
-    "project_id",
-    "preserve_on_migration",
     "created_by_id",
     "last_updated_by_id",
 )
@@ -137,7 +94,7 @@ def encode_llm_config(agent: Agent) -> Json:
         "parallel_tool_calls": settings.get("parallel_tool_calls"),
     }
     known = {key: value for key, value in said.items() if value is not None}
-    whole = {**_CONFIG_DEFAULTS, **agent.llm_config, **known}
+    whole = {**CONFIG_DEFAULTS, **agent.llm_config, **known}
     return {**whole, "context_window": agent.context_window_limit}
 
 
@@ -188,8 +145,3 @@ def _secret(row: AgentSecret) -> Json:
         "created_by_id": None,
         "last_updated_by_id": None,
     }
-
-
-def encode_block(block: Block) -> Json:
-    """Return a block as part of an agent."""
-    return {name: getattr(block, name) for name in _BLOCK}

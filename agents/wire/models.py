@@ -8,6 +8,31 @@ from agents.types import Json
 _PROVIDER_TYPES = {"lmstudio": "lmstudio_openai"}
 
 
+# What an old-style config says when nobody said anything.
+CONFIG_DEFAULTS: Json = {
+    "display_name": None,
+    "model_wrapper": None,
+    "put_inner_thoughts_in_kwargs": False,
+    "temperature": 1.0,
+    "max_tokens": None,
+    "enable_reasoner": False,
+    "reasoning_effort": None,
+    "max_reasoning_tokens": 0,
+    "effort": None,
+    "frequency_penalty": None,
+    "compatibility_type": None,
+    "verbosity": None,
+    "tier": None,
+    "parallel_tool_calls": False,
+    "response_format": None,
+    "strict": False,
+    "return_logprobs": False,
+    "top_logprobs": None,
+    "return_token_ids": False,
+    "tool_call_parser": None,
+}
+
+
 class Provider(Protocol):
     """Where a model is."""
 
@@ -46,7 +71,7 @@ def provider_type(entry: Entry) -> str:
 
 def encode_model(entry: Entry) -> Json:
     """Return a Model that is an LLMConfig too."""
-    return {
+    return CONFIG_DEFAULTS | {
         "handle": entry.handle,
         "name": entry.name,
         "display_name": entry.name,
@@ -58,26 +83,8 @@ def encode_model(entry: Entry) -> Json:
         "model_endpoint_type": _endpoint_type(entry),
         "model_endpoint": entry.provider.base_url,
         "provider_category": entry.provider.category,
-        "model_wrapper": None,
         "context_window": entry.window_tokens,
-        "put_inner_thoughts_in_kwargs": False,
-        "temperature": 1.0,
         "max_tokens": entry.max_output_tokens,
-        "enable_reasoner": False,
-        "reasoning_effort": None,
-        "max_reasoning_tokens": 0,
-        "effort": None,
-        "frequency_penalty": None,
-        "compatibility_type": None,
-        "verbosity": None,
-        "tier": None,
-        "parallel_tool_calls": False,
-        "response_format": None,
-        "strict": False,
-        "return_logprobs": False,
-        "top_logprobs": None,
-        "return_token_ids": False,
-        "tool_call_parser": None,
     }
 
 

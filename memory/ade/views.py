@@ -1,12 +1,9 @@
 """Pages of single blocks: the text, saving it with a version check, its history."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from functools import wraps
-from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -14,33 +11,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from letta_site.core.errors import AppError, Conflict, NotFound
-from letta_site.core.types import Actor
+from memory.ade.asking import actor_of, found
 from memory.ade.cards import HISTORY_SIZE, BlockCard, block_cards, in_conflict, version_cards
 from memory.ade.forms import BlockTextForm
 from memory.models import Block
 from memory.services import blocks
 
 MAX_DIGITS = 10
-View = Callable[..., HttpResponse]
-
-
-def found(view: View) -> View:
-    """Answer 404 with a page when a service finds nothing."""
-
-    @wraps(view)
-    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        try:
-            return view(request, *args, **kwargs)
-        except NotFound as error:
-            raise Http404(error.what) from error
-
-    return wrapped
-
-
-def actor_of(request: HttpRequest) -> Actor:
-    """Return who asks; the sign-in gate has put it there."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
-    return actor
 
 
 def next_of(request: HttpRequest) -> str:

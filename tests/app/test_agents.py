@@ -54,7 +54,7 @@ def test_an_agent_has_the_keys_of_both_eras(api: Api) -> None:
     agent = create(api, memory_blocks=[{"label": "human", "value": "Bob"}])
     assert set(agent) == AGENT_KEYS
     assert set(agent["llm_config"]) == CONFIG_KEYS
-    assert set(agent["blocks"][0]) == BLOCK_KEYS
+    assert set(agent["blocks"][0]) == BLOCK_KEYS | {"name", "version"}  # `name`: old; ours
     assert agent["memory"]["blocks"] == agent["blocks"]
     assert agent["multi_agent_group"] is agent["managed_group"] is None
 
