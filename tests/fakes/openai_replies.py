@@ -169,11 +169,9 @@ def call_deltas(index: int, call: Call) -> Iterator[Json]:
     opening = {"name": call.name, "arguments": ""}
     yield {"index": index, "id": call.id, "type": "function", "function": opening}
     text = call.arguments_text
-    for start in range(0, len(text), ARGUMENT_PIECE_CHARS):
-        yield {
-            "index": index,
-            "function": {"arguments": text[start : start + ARGUMENT_PIECE_CHARS]},
-        }
+    size = max(ARGUMENT_PIECE_CHARS, len(text) // 1000)
+    for start in range(0, len(text), size):
+        yield {"index": index, "function": {"arguments": text[start : start + size]}}
 
 
 def deltas_of(reply: Reply) -> Iterator[Json]:
