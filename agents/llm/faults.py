@@ -118,13 +118,18 @@ def _from_status(error: openai.APIStatusError, name: str) -> LLMError:
     kind, what, todo = _STATUS.get(error.status_code, _OTHER)
     if "insufficient_quota" in complaint:
         kind, what, todo = _STATUS[402]
-    now = datetime.now(UTC)
-    later = retry_time(error.response.headers, now)
-    if later is not None and later > now:
-        wait_s = round((later - now).total_seconds())
-        todo = f"It can be asked again at {later:%Y-%m-%d %H:%M:%S} UTC, in {wait_s} s."
-    what = f"{name} {what} (HTTP {error.status_code})."
+    what = f"{name} {what} (HTTP {error.status_code}){_again_at(error.response)}."
     return LLMError(kind, what, todo=todo, detail=_detail(_message_of(error)))
+
+
+def _again_at(response: Any) -> str:
+    """Return when the provider wants to be asked again, if it said so, as an end of a sentence."""
+    now = datetime.now(UTC)
+    later = retry_time(response.headers, now)
+    if later is None or later <= now:
+        return ""
+    wait_s = round((later - now).total_seconds())
+    return f"; it can be asked again at {later:%Y-%m-%d %H:%M:%S} UTC, in {wait_s} s"
 
 
 def _message_of(error: openai.APIStatusError) -> str:
