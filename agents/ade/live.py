@@ -55,6 +55,7 @@ class LiveView:
     def absorb(self, event: Event) -> None:
         """Take in an event of a step under way."""
         if isinstance(event, StepStarted):
+            self._forget(self._message_of.get(event.step_id, event.message_id), event.message_id)
             self._message_of[event.step_id] = event.message_id
             self._open(event.message_id)
             self.push(fragments.status(status.thinking()))
@@ -91,6 +92,12 @@ class LiveView:
         self._rows.clear()
         self._calls.clear()
         self._message_of.clear()
+
+    def _forget(self, before: str, message_id: str) -> None:
+        """Take away the row of an answer that broke off and is asked for anew."""
+        row = self._rows.pop(f"msg-{before}", None) if before != message_id else None
+        if row is not None:
+            self.push(fragments.remove(row.dom_id))
 
     def _open(self, message_id: str) -> LiveRow | None:
         dom_id = f"msg-{message_id}"

@@ -20,7 +20,11 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True)
 class StepStarted:
-    """The model is being asked. `n` counts from 1."""
+    """The model is being asked. `n` counts from 1.
+
+    Comes again, with another `message_id`, when an answer broke off and is asked for anew: the
+    message that was under way will not be stored.
+    """
 
     step_id: str
     message_id: str

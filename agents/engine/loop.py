@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
+from agents.engine.arguments import MAX_UNREADABLE_STEPS, unreadable_steps
 from agents.engine.compaction import make_room
 from agents.engine.events import (
     Event,
@@ -83,7 +84,7 @@ class _Step:
         """Make the step; yield what happens in it, the commit last."""
         self.estimated_tokens = await make_room(self.state, self.ports)
         draft = self.draft
-        yield StepStarted(draft.id, draft.message_id, draft.n, draft.started_at)
+        yield self._started()
         async with aclosing(self._ask()) as asked:
             async for event in asked:
                 yield event
@@ -94,6 +95,10 @@ class _Step:
                     yield event
         yield await self._commit()
 
+    def _started(self) -> StepStarted:
+        draft = self.draft
+        return StepStarted(draft.id, draft.message_id, draft.n, draft.started_at)
+
     async def _ask(self) -> AsyncGenerator[Event, None]:
         began = self.ports.clock.ticks_ns()
         try:
@@ -102,6 +107,9 @@ class _Step:
                     async for piece in pieces:
                         if isinstance(piece, Reply):
                             self.draft.reply = piece
+                        elif piece.restart:
+                            self.draft.message_id = new_id("message")
+                            yield self._started()
                         elif event := _delta(self.draft.message_id, piece):
                             yield event
         except Cancelled:
@@ -143,6 +151,9 @@ class _Step:
                 state.rules = state.rules.after(plan.call.name, done.outcome.text)
         if self.failure:
             return Decision(_STOP_OF_FAILURE.get(self.failure.kind, "llm_api_error"))
+        if self._gives_up():
+            self.failure = Failure("llm_error", _UNREADABLE, "Try another model.")
+            return Decision("invalid_tool_call")
         reply = self.draft.reply
         return decide(
             StepFacts(
@@ -160,6 +171,12 @@ class _Step:
                 cancelled=self.cancelled,
             )
         )
+
+    def _gives_up(self) -> bool:
+        """Tell whether the model keeps writing calls that cannot be read."""
+        calls = [plan.call for plan in self.plans]
+        run_id = self.state.spec.run_id
+        return unreadable_steps(self.state.messages, run_id, calls) >= MAX_UNREADABLE_STEPS
 
     def _messages(self, decision: Decision) -> tuple[Message, ...]:
         state, goes_on = self.state, decision.stop_reason is None
@@ -217,9 +234,12 @@ class _Step:
 
 _STOP_OF_FAILURE = {
     "llm_insufficient_credits": "insufficient_credits",
-    "llm_empty_response": "invalid_llm_response",
+    "llm_invalid_response": "invalid_llm_response",
     "context_window_overflow_in_system_prompt": "context_window_overflow_in_system_prompt",
 }
+_UNREADABLE = (
+    f"The model wrote arguments that cannot be read {MAX_UNREADABLE_STEPS} times in a row."
+)
 _WHY_STOPPED = {
     "no_tool_call": "The model answered without calling a tool, which this type of agent needs.",
     "invalid_llm_response": "The model's answer had no text and no tool call in it.",

@@ -35,7 +35,10 @@ class ChatRequest:
 
 @dataclass(frozen=True, slots=True)
 class ReplyDelta:
-    """A piece of an answer under way: text, reasoning, or a piece of call `index`."""
+    """A piece of an answer under way: text, reasoning, or a piece of call `index`.
+
+    `restart`: the answer broke off; forget its pieces, it begins anew.
+    """
 
     text: str = ""
     reasoning: str = ""
@@ -43,6 +46,7 @@ class ReplyDelta:
     tool_call_id: str = ""
     name: str | None = None
     arguments: str = ""
+    restart: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from agents.llm.base import ModelEntry, ProviderEntry, ProviderRow
+from agents.llm.dialects import Dialect, dialect_of
 from agents.llm.providers import (
     DEMO_HANDLE,
     EMBEDDING_DIMS,
@@ -93,6 +94,12 @@ def provider_of(org_id: str, handle: str) -> ProviderEntry | None:
             f"{handle!r} is not a model handle.", todo="Write provider/model, e.g. openai/gpt-4o."
         )
     return next((one for one in list_providers(org_id) if one.name == prefix), None)
+
+
+def dialect_of_handle(org_id: str, handle: str) -> Dialect:
+    """Return how the server of a model is spoken to; the common tongue if it is not known."""
+    provider = provider_of(org_id, handle)
+    return dialect_of(provider.provider_type, provider.base_url) if provider else Dialect()
 
 
 def taken_at_its_word(provider: ProviderEntry, handle: str) -> ModelEntry:

@@ -1,23 +1,37 @@
 """The telephone to every OpenAI-compatible server."""
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
 import openai
+from django.conf import settings
 from openai import AsyncOpenAI, AsyncStream
-from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from agents.engine.ports import ChatRequest, Reply, ReplyDelta
 from agents.llm.base import ModelEntry
-from agents.llm.parse_reply import ReplyBuffer
-from agents.llm.to_openai import build_body, sent_parts
+from agents.llm.dialects import dialect_of
+from agents.llm.faults import (
+    Lost,
+    Unusable,
+    broken_off,
+    complaint_of,
+    is_overflow,
+    not_configured,
+    overflow,
+    translate,
+    unusable,
+)
+from agents.llm.finish import Hearing, made_reply
+from agents.llm.retrying import Attempts, Concessions
+from agents.llm.to_openai import build_body
 from agents.types import Json
-from letta_site.core.errors import LLMError
 from letta_site.core.openai_client import async_client
 
-_OVERFLOW_MARKS = ("context_length_exceeded", "maximum context length", "context window")
+_PATH = "/chat/completions"
+_REFUSED = (400, 422)
 
 
 class OpenAIChat:
@@ -25,122 +39,103 @@ class OpenAIChat:
 
     def __init__(self, model: ModelEntry) -> None:
         self.model = model
+        self.dialect = dialect_of(model.provider.provider_type, model.provider.base_url)
+        self._concessions = Concessions()
 
     async def ask(self, request: ChatRequest) -> AsyncGenerator[ReplyDelta | Reply, None]:
-        """See the LLM port."""
-        provider = self.model.provider
-        if not provider.configured:
-            raise _not_configured(self.model)
-        client = async_client(provider.base_url, provider.api_key)
-        body = build_body(request, self.model.name)
-        buffer, started, ttft = ReplyBuffer(), time.monotonic_ns(), None
+        """See the LLM port. A try that failed after its first piece is called off by `restart`."""
+        if not self.model.provider.configured:
+            raise not_configured(self.model)
+        body = build_body(request, self.model.name, self.dialect)
+        attempts = Attempts(body, lost_left=settings.LLM_TRIES - 1)
+        started = time.monotonic_ns()
+        while True:
+            hearing = Hearing.of(request, self.dialect)
+            async with aclosing(self._try(attempts, hearing)) as pieces:
+                async for piece in pieces:
+                    hearing.ttft_ns = hearing.ttft_ns or time.monotonic_ns() - started
+                    yield piece
+            if hearing.done:
+                break
+            if hearing.ttft_ns:
+                yield ReplyDelta(restart=True)
+            await asyncio.sleep(attempts.wait_s)
+        reply = made_reply(request, self.model, attempts.body, hearing)
+        for piece in hearing.late_pieces(reply):
+            yield piece
+        yield reply
+
+    async def _try(self, attempts: Attempts, hearing: Hearing) -> AsyncGenerator[ReplyDelta, None]:
+        """Ask once. Leaves `hearing.done` False when it is worth asking again."""
+        attempts.body = self._concessions.apply(attempts.body)
+        attempts.wait_s = 0.0
         try:
-            if request.stream:
-                async with aclosing(_stream(client, body, buffer)) as pieces:
-                    async for piece in pieces:
-                        ttft = ttft or time.monotonic_ns() - started
-                        yield piece
-            else:
-                await _whole(client, body, buffer)
+            async with aclosing(self._listen(attempts.body, hearing)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except (Lost, Unusable) as fault:
+            self._judge(fault, attempts)
+        except openai.APIStatusError as error:
+            self._concede(error, attempts.body)
         except openai.OpenAIError as error:
-            raise _translate(error, self.model) from error
-        yield self._reply(buffer, body, ttft)
+            raise translate(error, self.model) from error
+        else:
+            hearing.done = not (hearing.buffer.is_empty and attempts.after_nothing())
 
-    def _reply(self, buffer: ReplyBuffer, body: Json, ttft: int | None) -> Reply:
-        if not (buffer.text or buffer.calls or buffer.reasoning or buffer.finish_reason):
-            raise LLMError(
-                "llm_empty_response",
-                f"{self.model.provider.name} sent an answer with nothing in it.",
-                todo="Send the message again, or try another model.",
-            )
-        return Reply(
-            text=buffer.text,
-            reasoning=buffer.reasoning,
-            tool_calls=buffer.tool_calls(),
-            finish_reason=buffer.finish_reason,
-            usage=buffer.usage,
-            model=buffer.model or self.model.name,
-            provider_name=self.model.provider.name,
-            endpoint=self.model.provider.base_url,
-            sent=sent_parts(body),
-            raw=buffer.raw(),
-            ttft_ns=ttft,
-        )
+    def _judge(self, fault: Lost | Unusable, attempts: Attempts) -> None:
+        """Raise LLMError unless it is worth asking again."""
+        if is_overflow(str(fault)):
+            raise overflow(self.model, str(fault)) from fault
+        if attempts.after(fault):
+            return
+        if isinstance(fault, Lost):
+            raise broken_off(self.model, fault) from fault
+        raise unusable(self.model, str(fault)) from fault
+
+    def _concede(self, error: openai.APIStatusError, body: Json) -> None:
+        """Raise LLMError unless the server only refused something that can be left out."""
+        failure = translate(error, self.model)
+        refusal = error.status_code in _REFUSED and failure.kind != "llm_context_window"
+        if not (refusal and self._concessions.learn(body, complaint_of(error))):
+            raise failure from error
+
+    async def _listen(self, body: Json, hearing: Hearing) -> AsyncGenerator[ReplyDelta, None]:
+        provider = self.model.provider
+        client = async_client(provider.base_url, provider.api_key)
+        try:
+            if not body.get("stream"):
+                await _whole(client, body, hearing)
+                return
+            async with aclosing(_stream(client, body, hearing)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except (ValueError, RecursionError) as error:
+            raise Unusable(f"What came is not JSON: {error}") from error
 
 
-async def _whole(client: AsyncOpenAI, body: Json, buffer: ReplyBuffer) -> None:
-    # `post` rather than `chat.completions.create`, so that the bytes sent are ours to record.
-    completion = await client.post("/chat/completions", body=body, cast_to=ChatCompletion)
-    buffer.add_whole(completion.to_dict() if isinstance(completion, ChatCompletion) else {})
+async def _whole(client: AsyncOpenAI, body: Json, hearing: Hearing) -> None:
+    # `post` rather than `chat.completions.create`, so that the bytes sent are ours to record, and
+    # `object` rather than the SDK's classes, which would trip over what is not as it should be.
+    answer: Any = await client.post(_PATH, body=body, cast_to=object)
+    if not isinstance(answer, dict) or answer.get("error") or not hearing.buffer.add_whole(answer):
+        raise Unusable(f"The answer was: {str(answer)[:1000]!r}")
 
 
 async def _stream(
-    client: AsyncOpenAI, body: Json, buffer: ReplyBuffer
+    client: AsyncOpenAI, body: Json, hearing: Hearing
 ) -> AsyncGenerator[ReplyDelta, None]:
-    stream = await client.post(
-        "/chat/completions",
-        body=body,
-        cast_to=ChatCompletion,
-        stream=True,
-        stream_cls=AsyncStream[ChatCompletionChunk],
+    stream: AsyncStream[Any] = await client.post(
+        _PATH, body=body, cast_to=object, stream=True, stream_cls=AsyncStream[object]
     )
-    async with stream:
-        async for chunk in stream:
-            for delta in buffer.add_chunk(chunk.to_dict()):
-                yield delta
-
-
-def _not_configured(model: ModelEntry) -> LLMError:
-    provider = model.provider
-    return LLMError(
-        "llm_authentication",
-        f"No key for provider {provider.name!r}, which {model.handle} needs.",
-        todo=f"Set {provider.key_hint} in the server's environment, add the provider with its key "
-        "in the admin, or give the agent another model.",
-    )
-
-
-def _translate(error: openai.OpenAIError, model: ModelEntry) -> LLMError:
-    name = f"{model.provider.name} ({model.handle})"
-    if isinstance(error, openai.APITimeoutError):
-        return LLMError("llm_timeout", f"{name} did not answer in time.", detail=str(error))
-    if isinstance(error, openai.APIConnectionError):
-        return LLMError(
-            "llm_error",
-            f"{name} cannot be reached at {model.provider.base_url}.",
-            todo="Check that its server runs and that its URL is right.",
-            detail=str(error),
-        )
-    if isinstance(error, openai.APIStatusError):
-        return _from_status(error, name)
-    return LLMError("llm_error", f"{name} sent something unusable.", detail=str(error))
-
-
-def _from_status(error: openai.APIStatusError, name: str) -> LLMError:
-    detail = _message_of(error)
-    if any(mark in detail.lower() for mark in _OVERFLOW_MARKS):
-        return LLMError("llm_context_window", f"{name}: the prompt is too long.", detail=detail)
-    kind, what, todo = _STATUS.get(error.status_code, _OTHER)
-    if "insufficient_quota" in detail:
-        kind, what, todo = _STATUS[402]
-    return LLMError(kind, f"{name} {what} (HTTP {error.status_code}).", todo=todo, detail=detail)
-
-
-def _message_of(error: openai.APIStatusError) -> str:
-    body: Any = error.body
-    if isinstance(body, dict):
-        return f"{body.get('code') or ''} {body.get('message') or error.message}".strip()
-    return error.message
-
-
-_OTHER = ("llm_error", "failed", "Try again; if it goes on, look at the provider's own log.")
-_STATUS: dict[int, tuple[str, str, str]] = {
-    400: ("llm_bad_request", "refused the request", "See detail for the provider's reason."),
-    401: ("llm_authentication", "refused the key", "Check the provider's API key."),
-    402: ("llm_insufficient_credits", "has no credit left", "Add credit at the provider."),
-    403: ("llm_error", "forbids this call", "Check what the key may do."),
-    404: ("llm_error", "does not know this model", "Choose another model for the agent."),
-    408: ("llm_timeout", "did not answer in time", "Try again."),
-    409: ("llm_bad_request", "refused the request", "See detail for the provider's reason."),
-    429: ("llm_rate_limit", "limits the rate of calls", "Wait, then send again."),
-}
+    try:
+        async with stream:
+            async for chunk in stream:
+                for delta in hearing.hear(chunk):
+                    yield delta
+    except openai.APITimeoutError as error:
+        raise Lost("It fell silent in the middle of its answer.", slow=True) from error
+    except openai.APIConnectionError as error:
+        raise Lost(str(error.__cause__ or error)) from error
+    except openai.APIError as error:
+        raise Unusable(f"An error instead of an answer: {complaint_of(error)[:1000]}") from error
+    hearing.check_end()

@@ -5,17 +5,24 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
+from agents.engine.arguments import MAX_ARGUMENT_CHARS
 from agents.engine.ports import ReplyDelta
+from agents.engine.repair import clean_text
+from agents.llm.tolerant import MAX_CALLS, MAX_ID_CHARS
 from agents.types import Json, ToolCall, Usage
+
+_MAX_TOKENS = 2**31 - 1
+_MAX_WORD_CHARS = 200
 
 
 @dataclass
 class PartialCall:
     """A tool call that is still arriving."""
 
-    id: str = ""
+    id: str
     name: str = ""
     arguments: str = ""
+    given_id: str = ""
 
 
 @dataclass
@@ -30,35 +37,33 @@ class ReplyBuffer:
     model: str = ""
     id: str = ""
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing in it is for anybody: no words, no call."""
+        return not (self.text.strip() or self.calls)
+
     def add_chunk(self, chunk: Json) -> list[ReplyDelta]:
         """Take one stream chunk and return what is new in it."""
-        self.id = chunk.get("id") or self.id
-        self.model = chunk.get("model") or self.model
-        if chunk.get("usage"):
-            self.usage = parse_usage(chunk["usage"])
+        self._add_head(chunk)
         deltas: list[ReplyDelta] = []
-        for choice in (chunk.get("choices") or [])[:1]:
-            self.finish_reason = choice.get("finish_reason") or self.finish_reason
-            deltas += self._add_delta(choice.get("delta") or {})
+        for choice in _rows(chunk.get("choices"))[:1]:
+            self.finish_reason = _word(choice.get("finish_reason")) or self.finish_reason
+            deltas += self._add_delta(_object(choice.get("delta")))
         return deltas
 
-    def add_whole(self, response: Json) -> None:
-        """Take a response that was not streamed."""
-        self.id, self.model = response.get("id") or "", response.get("model") or ""
-        self.usage = parse_usage(response.get("usage") or {})
-        for choice in (response.get("choices") or [])[:1]:
-            self.finish_reason = choice.get("finish_reason") or ""
-            self._add_delta(choice.get("message") or {})
+    def add_whole(self, response: Json) -> bool:
+        """Take a response that was not streamed; tell whether there was an answer in it."""
+        self._add_head(response)
+        choices = _rows(response.get("choices"))[:1]
+        for choice in choices:
+            self.finish_reason = _word(choice.get("finish_reason"))
+            self._add_delta(_object(choice.get("message")))
+        return bool(choices)
 
     def tool_calls(self) -> tuple[ToolCall, ...]:
         """Return the calls in order, each with an id of its own."""
-        seen: set[str] = set()
-        calls = []
-        for _, call in sorted(self.calls.items()):
-            call_id = call.id if call.id and call.id not in seen else f"call_{uuid.uuid4().hex[:8]}"
-            seen.add(call_id)
-            calls.append(ToolCall(call_id, call.name, call.arguments or "{}"))
-        return tuple(calls)
+        ordered = [call for _, call in sorted(self.calls.items())]
+        return tuple(ToolCall(call.id, call.name, call.arguments or "{}") for call in ordered)
 
     def raw(self) -> Json:
         """Return the answer in the provider's form, put together again if it was streamed."""
@@ -85,34 +90,76 @@ class ReplyBuffer:
             },
         }
 
+    def _add_head(self, answer: Json) -> None:
+        self.id = _word(answer.get("id")) or self.id
+        self.model = _word(answer.get("model")) or self.model
+        if isinstance(answer.get("usage"), dict):
+            self.usage = parse_usage(answer["usage"])
+
     def _add_delta(self, delta: Json) -> list[ReplyDelta]:
         found: list[ReplyDelta] = []
-        if reasoning := delta.get("reasoning_content") or delta.get("reasoning"):
-            self.reasoning += str(reasoning)
-            found.append(ReplyDelta(reasoning=str(reasoning)))
-        if text := _plain(delta.get("content")):
+        if reasoning := _plain(delta.get("reasoning_content") or delta.get("reasoning")):
+            self.reasoning += reasoning
+            found.append(ReplyDelta(reasoning=clean_text(reasoning)))
+        if text := _plain(delta.get("content") or delta.get("refusal")):
             self.text += text
-            found.append(ReplyDelta(text=text))
-        for place, piece in enumerate(delta.get("tool_calls") or []):
-            found.append(self._add_call(piece, place))
+            found.append(ReplyDelta(text=clean_text(text)))
+        for place, piece in enumerate(_rows(delta.get("tool_calls"))):
+            if (new := self._add_call(piece, place)) is not None:
+                found.append(new)
         return found
 
-    def _add_call(self, piece: Json, place: int) -> ReplyDelta:
-        index = piece.get("index")
-        index = place if index is None else int(index)
-        call = self.calls.setdefault(index, PartialCall())
-        function = piece.get("function") or {}
-        name, arguments = function.get("name") or "", _as_text(function.get("arguments"))
-        call.id = call.id or piece.get("id") or f"call_{uuid.uuid4().hex[:8]}"
+    def _add_call(self, piece: Json, place: int) -> ReplyDelta | None:
+        index = self._index_of(piece, place)
+        if index is None:
+            return None
+        function = _object(piece.get("function"))
+        name, arguments = _word(function.get("name")), _as_text(function.get("arguments"))
+        call = self.calls.get(index) or self._new_call(index, _word(piece.get("id")))
         first = not call.name and bool(name)
         call.name = call.name or name
+        if len(call.arguments) > MAX_ARGUMENT_CHARS:
+            return None
         call.arguments += arguments
         return ReplyDelta(
             index=index,
             tool_call_id=call.id,
             name=call.name if first else None,
-            arguments=arguments,
+            arguments=clean_text(arguments),
         )
+
+    def _index_of(self, piece: Json, place: int) -> int | None:
+        """Return which call a piece belongs to; None for calls beyond those that are taken.
+
+        Some servers number all calls 0, or not at all: a new id with a name is a new call.
+        """
+        told = piece.get("index")
+        index = told if isinstance(told, int) and not isinstance(told, bool) else place
+        known = self.calls.get(index)
+        fresh = _word(piece.get("id"))
+        named = _object(piece.get("function")).get("name")
+        if known and fresh and named and known.name and known.given_id != fresh:
+            index = max(self.calls) + 1
+        return index if index in self.calls or len(self.calls) < MAX_CALLS else None
+
+    def _new_call(self, index: int, given_id: str) -> PartialCall:
+        taken = {call.id for call in self.calls.values()}
+        fits = given_id and len(given_id) <= MAX_ID_CHARS and given_id not in taken
+        call_id = given_id if fits else f"call_{uuid.uuid4().hex[:8]}"
+        self.calls[index] = PartialCall(call_id, given_id=given_id)
+        return self.calls[index]
+
+
+def _rows(value: Any) -> list[Json]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _object(value: Any) -> Json:
+    return value if isinstance(value, dict) else {}
+
+
+def _word(value: Any) -> str:
+    return clean_text(value[:_MAX_WORD_CHARS]) if isinstance(value, str) else ""
 
 
 def _as_text(arguments: Any) -> str:
@@ -122,17 +169,23 @@ def _as_text(arguments: Any) -> str:
 
 def _plain(content: Any) -> str:
     if isinstance(content, list):
-        return "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
-    return str(content) if content else ""
+        return "".join(_plain(part.get("text")) for part in _rows(content))
+    return content if isinstance(content, str) else ""
 
 
 def parse_usage(usage: Json) -> Usage:
-    """Return tokens as the provider counted them."""
-    prompt = usage.get("prompt_tokens_details") or {}
-    completion = usage.get("completion_tokens_details") or {}
+    """Return tokens as the provider counted them; what is no number counts as not told."""
+    prompt = _object(usage.get("prompt_tokens_details"))
+    completion = _object(usage.get("completion_tokens_details"))
     return Usage(
-        prompt_tokens=int(usage.get("prompt_tokens") or 0),
-        completion_tokens=int(usage.get("completion_tokens") or 0),
-        cached_input_tokens=prompt.get("cached_tokens"),
-        reasoning_tokens=completion.get("reasoning_tokens"),
+        prompt_tokens=_tokens(usage.get("prompt_tokens")) or 0,
+        completion_tokens=_tokens(usage.get("completion_tokens")) or 0,
+        cached_input_tokens=_tokens(prompt.get("cached_tokens")),
+        reasoning_tokens=_tokens(completion.get("reasoning_tokens")),
     )
+
+
+def _tokens(value: Any) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+        return None
+    return int(min(max(value, 0), _MAX_TOKENS))

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from agents.engine.state import RunState
+from agents.llm.catalog import dialect_of_handle
 from agents.llm.to_openai import build_body
 from agents.services.agent_boot import default_conversation
 from agents.services.prompts import compiled_prompt
@@ -27,7 +28,8 @@ def preview_request(actor: Actor, given: RunInput) -> Json:
     transcript = replace(load_transcript(conversation), system=system)
     asked = replace(transcript, messages=(*transcript.messages, *_messages(given)))
     request = RunState.begin(spec, asked).request()
-    return build_body(request, spec.model.handle.partition("/")[2])
+    name = spec.model.handle.partition("/")[2]
+    return build_body(request, name, dialect_of_handle(actor.org_id, spec.model.handle))
 
 
 def _messages(given: RunInput) -> tuple[Message, ...]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from agents.engine.ports import ChatRequest
 from agents.engine.repair import mend
 from agents.engine.state import return_limit_chars
+from agents.llm.catalog import dialect_of_handle
 from agents.llm.to_openai import build_messages, encode
 from agents.models import (
     Agent,
@@ -20,6 +21,7 @@ from agents.models import (
     Step,
     Tool,
 )
+from agents.services.calling import model_params, shaped
 from agents.services.messages import number, store_messages, to_part, to_type
 from agents.services.prompts import refresh_prompt
 from agents.types import AgentSpec, Json, ModelParams, ToolSpec, Transcript
@@ -135,25 +137,15 @@ def tool_spec(row: Tool) -> ToolSpec:
     )
 
 
-def model_params(agent: Agent, *, handle: str | None = None) -> ModelParams:
-    """Return how an agent's model is to be called."""
-    config, settings = agent.llm_config, agent.model_settings
-    return ModelParams(
-        handle=handle or agent.model,
-        temperature=settings.get("temperature", config.get("temperature")),
-        max_tokens=settings.get("max_output_tokens", config.get("max_tokens")),
-        parallel_tool_calls=bool(
-            settings.get("parallel_tool_calls", config.get("parallel_tool_calls"))
-        ),
-        reasoning_effort=config.get("reasoning_effort"),
-        response_format=settings.get("response_format") or agent.response_format,
-    )
-
-
 def agent_spec(
     agent: Agent, *, conversation_id: str, run_id: str, blocks: tuple[BlockView, ...], options: Json
 ) -> AgentSpec:
     """Return an agent as the engine needs it; `options` are those of the run."""
+    model, tools = shaped(
+        agent.agent_type,
+        model_params(agent, handle=options.get("override_model")),
+        tool_specs(agent.id),
+    )
     return AgentSpec(
         agent_id=agent.id,
         agent_type=agent.agent_type,
@@ -161,9 +153,9 @@ def agent_spec(
         conversation_id=conversation_id,
         name=agent.name,
         timezone=agent.timezone,
-        model=model_params(agent, handle=options.get("override_model")),
+        model=model,
         window_tokens=agent.context_window_limit,
-        tools=tool_specs(agent.id),
+        tools=tools,
         blocks=blocks,
         tool_rules=tuple(agent.tool_rules),
         max_steps=options.get("max_steps", 50),
@@ -219,7 +211,8 @@ def _rebuild_body(step: Step, system: str, tools: list[Json]) -> Json:
         tools=(),
         tool_return_limit_chars=return_limit_chars(step.context_window_limit),
     )
-    body: Json = {"model": params["model"], "messages": build_messages(chat)}
+    dialect = dialect_of_handle(step.org_id, step.model_handle)
+    body: Json = {"model": params["model"], "messages": build_messages(chat, dialect)}
     if tools:
         body["tools"] = tools
     return {**body, **params}

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import re
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -40,12 +43,33 @@ def async_client(base_url: str, key: str) -> openai.AsyncOpenAI:
     if (base_url, key) not in mine:
         package = sdk()
         mine[base_url, key] = package.AsyncOpenAI(
+            http_client=package.DefaultAsyncHttpxClient(event_hooks={"response": [_not_too_late]}),
             base_url=base_url,
             api_key=key or "none",
             max_retries=settings.LLM_TRIES - 1,
             timeout=package.Timeout(settings.LLM_TIMEOUT_S, connect=settings.LLM_CONNECT_TIMEOUT_S),
         )
     return mine[base_url, key]
+
+
+def retry_time(headers: Any, now: datetime) -> datetime | None:
+    """Return when a provider wants to be asked again, if it said so: seconds, or an HTTP date."""
+    told = str(headers.get("retry-after") or "").strip()
+    if re.fullmatch(r"\d{1,9}(\.\d+)?", told):
+        return now + timedelta(seconds=float(told))
+    try:
+        moment = parsedate_to_datetime(told)
+    except (ValueError, TypeError, IndexError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+async def _not_too_late(response: Any) -> None:
+    """Keep the SDK from waiting for a provider that wants to be left alone for longer than that."""
+    now = datetime.now(UTC)
+    later = retry_time(response.headers, now)
+    if later is not None and (later - now).total_seconds() > settings.LLM_RETRY_WAIT_S:
+        response.headers["x-should-retry"] = "false"
 
 
 def list_model_rows(base_url: str, key: str) -> list[dict[str, object]]:

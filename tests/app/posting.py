@@ -47,7 +47,7 @@ class Stream:
 
     @property
     def frames(self) -> list[dict[str, Any]]:
-        data = [line.rpartition("data: ")[2] for line in self.lines if "data: " in line]
+        data = [line.partition("data: ")[2] for line in self.lines if "data: " in line]
         return [json.loads(text) for text in data if text != "[DONE]"]
 
     @property

@@ -8,7 +8,7 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,6 +62,10 @@ class Reply:
     delay_s: float = 0.0  # before every chunk of a stream, or once before a whole answer
     cut_after: int | None = None  # break the connection once so many chunks were sent
     wait_for: threading.Event | None = None  # hold the answer back until the test sets it
+    edit: Callable[[Json], Json] | None = None  # the last word on each chunk, or on the whole
+
+    def edited(self, body: Json) -> Json:
+        return self.edit(body) if self.edit else body
 
     @property
     def ending(self) -> str:
@@ -75,6 +79,19 @@ class Failure:
     status: int
     body: Json | str = ""
     headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Bytes that are no answer, sent exactly as given with status 200.
+
+    `hold_s` is waited before, `hang_up` breaks the connection behind them.
+    """
+
+    body: bytes = b""
+    content_type: str = "application/json"
+    hold_s: float = 0.0
+    hang_up: bool = False
 
 
 def error_body(message: str, *, code: str | None = None, param: str | None = None) -> Json:
@@ -152,11 +169,9 @@ def call_deltas(index: int, call: Call) -> Iterator[Json]:
     opening = {"name": call.name, "arguments": ""}
     yield {"index": index, "id": call.id, "type": "function", "function": opening}
     text = call.arguments_text
-    for start in range(0, len(text), ARGUMENT_PIECE_CHARS):
-        yield {
-            "index": index,
-            "function": {"arguments": text[start : start + ARGUMENT_PIECE_CHARS]},
-        }
+    size = max(ARGUMENT_PIECE_CHARS, len(text) // 1000)
+    for start in range(0, len(text), size):
+        yield {"index": index, "function": {"arguments": text[start : start + size]}}
 
 
 def deltas_of(reply: Reply) -> Iterator[Json]:

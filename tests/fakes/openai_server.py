@@ -27,6 +27,7 @@ from tests.fakes.openai_replies import (
     Call,
     Failure,
     Json,
+    Raw,
     Reply,
     Usage,
     chunks_of,
@@ -43,7 +44,7 @@ EMBEDDING_SIZES = {
 }
 DEFAULT_TEXT = "All good here. How can I help?"
 
-Answer = Reply | Failure
+Answer = Reply | Failure | Raw
 Responder = Callable[[Json], Answer]
 
 
@@ -249,6 +250,9 @@ class _Handler(BaseHTTPRequestHandler):
         if isinstance(answer, Failure):
             self._fail(answer)
             return
+        if isinstance(answer, Raw):
+            self._send_raw(answer)
+            return
         usage = counted_usage(body, answer)
         self.server.fake.usages.append(usage)
         if answer.wait_for is not None:
@@ -259,7 +263,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._hang_up()
         else:
             time.sleep(answer.delay_s)
-            self._send(200, completion_json(body["model"], answer, usage))
+            self._send(200, answer.edited(completion_json(body["model"], answer, usage)))
 
     def _stream(self, body: Json, reply: Reply, usage: Usage) -> None:
         with_usage = bool((body.get("stream_options") or {}).get("include_usage"))
@@ -274,7 +278,7 @@ class _Handler(BaseHTTPRequestHandler):
                     self._hang_up()
                     return
                 time.sleep(reply.delay_s)
-                self._frame(json.dumps(chunk))
+                self._frame(json.dumps(reply.edited(chunk)))
             self._frame("[DONE]")
             self.wfile.write(b"0\r\n\r\n")
         except (BrokenPipeError, ConnectionResetError):
@@ -285,6 +289,18 @@ class _Handler(BaseHTTPRequestHandler):
         frame = f"data: {data}\n\n".encode()
         self.wfile.write(b"%x\r\n%s\r\n" % (len(frame), frame))
         self.wfile.flush()
+
+    def _send_raw(self, raw: Raw) -> None:
+        time.sleep(raw.hold_s)
+        if raw.body or not raw.hang_up:
+            self.send_response(200)
+            self.send_header("Content-Type", raw.content_type)
+            # One byte more than there is, if the connection is to break before the end.
+            self.send_header("Content-Length", str(len(raw.body) + raw.hang_up))
+            self.end_headers()
+            self.wfile.write(raw.body)
+        if raw.hang_up:
+            self._hang_up()
 
     def _hang_up(self) -> None:
         self.close_connection = True
