@@ -46,11 +46,6 @@ def list_group_messages(
     )
 
 
-@router.patch("/{group_id}/messages/{message_id}")
-def modify_group_message(request: HttpRequest, group_id: GroupId, message_id: MessageId) -> Json:
-    raise HttpError(NOT_ALLOWED, "Messages cannot be changed: the history is append-only.")
-
-
 async def _begin(
     request: HttpRequest, group_id: str, given: LettaRequest
 ) -> tuple[GroupEar, GroupEncoder]:
@@ -96,3 +91,9 @@ async def send_group_message_streaming(
     response["Cache-Control"] = "no-cache"
     response["X-Accel-Buffering"] = "no"
     return response
+
+
+# Last: any word in its place would match.
+@router.patch("/{group_id}/messages/{message_id}")
+def modify_group_message(request: HttpRequest, group_id: GroupId, message_id: MessageId) -> Json:
+    raise HttpError(NOT_ALLOWED, "Messages cannot be changed: the history is append-only.")

@@ -15,9 +15,10 @@ from agents.llm.choose import Exchange
 from agents.runtime import bus, cancel
 from agents.runtime.bus import Subscription
 from agents.runtime.followups import follow_up
-from agents.runtime.messenger import messenger_of
+from agents.runtime.messenger import RunMessenger, messenger_of
 from agents.services import runs
 from agents.services.checkpoint import RunLedger
+from agents.services.neighbours import name_of
 from agents.services.snapshot import Begun, begin_run
 from agents.tools.toolbox import AgentToolBox
 from agents.types import RunInput, RunRef, Usage
@@ -96,6 +97,12 @@ def _ports(begun: Begun, flag: asyncio.Event) -> Ports:
         clock=clock,
         org_id=begun.actor.org_id,
     )
+
+
+async def messenger_by_hand(actor: Actor, agent_id: str) -> RunMessenger:
+    """Return a messenger that writes as an agent which is not at work. Raises NotFound."""
+    name = await in_db(name_of, actor, agent_id)
+    return RunMessenger(actor, (agent_id, name), "", [], send)
 
 
 async def _give_up(ref: RunRef, error: Exception) -> None:

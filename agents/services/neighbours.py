@@ -1,8 +1,18 @@
 """Agents as other agents find them: by their tags, or as members of a group."""
 
 from agents.models import Agent, GroupMember
+from letta_site.core.errors import NotFound
+from letta_site.core.types import Actor
 
 Named = list[tuple[str, str]]
+
+
+def name_of(actor: Actor, agent_id: str) -> str:
+    """Return the name of an agent. Raises NotFound."""
+    found = Agent.objects.of(actor).filter(pk=agent_id).values_list("name", flat=True).first()
+    if found is None:
+        raise NotFound(f"Agent with ID {agent_id} not found")
+    return str(found)
 
 
 def tagged_agents(org_id: str, every: tuple[str, ...], some: tuple[str, ...]) -> Named:
