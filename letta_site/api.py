@@ -20,6 +20,8 @@ from agents.api import (
     agent_messages,  # noqa: F401
     agent_tools,  # noqa: F401
     agents,  # noqa: F401
+    group_messages,  # noqa: F401
+    groups,  # noqa: F401
     memory_links,  # noqa: F401
     models,  # noqa: F401
     routers,
@@ -82,6 +84,7 @@ ROUTERS: tuple[tuple[str, Router], ...] = (
     ("", health_router),
     ("/agents", routers.agents_router),
     ("/blocks", blocks_router),
+    ("/groups", routers.groups_router),
     ("/models", routers.models_router),
     ("/runs", routers.runs_router),
     ("/steps", routers.steps_router),

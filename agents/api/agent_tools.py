@@ -4,6 +4,7 @@ from django.http import HttpRequest
 from ninja import Query
 
 from agents.api.routers import agents_router as router
+from agents.runtime import runner
 from agents.services import agent_changes, tool_calls, tools
 from agents.tools.toolbox import AgentToolBox
 from agents.types import Json
@@ -63,6 +64,7 @@ async def run_tool(
 ) -> Json:
     actor, arguments = request.auth, given.args if given else {}
     prepared = await in_db(tool_calls.prepare, actor, agent_id, tool_name, arguments)
-    box = AgentToolBox(actor.org_id, (prepared.spec,))
+    messenger = await runner.messenger_by_hand(actor, agent_id)
+    box = AgentToolBox(actor.org_id, (prepared.spec,), messenger)
     outcome = await box.call(prepared.call, arguments, prepared.context)
     return encode_execution(await in_db(tool_calls.store_outcome, actor, prepared, outcome))

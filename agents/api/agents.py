@@ -76,6 +76,7 @@ def _draft(given: CreateAgentRequest, project_id: str | None) -> agents.AgentDra
         secrets=secrets_of(given) or {},
         initial_messages=_seed(given),
         include_base_tools=given.include_base_tools is not False,
+        include_multi_agent_tools=bool(given.include_multi_agent_tools),
         fields={"project_id": project_id} | columns_of(given),
         **given.model_dump(include=agents.SAME_NAMES),
     )

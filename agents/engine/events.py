@@ -100,13 +100,14 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class RunFinished:
-    """The last event of a run, always."""
+    """The last event of a run, always. `run_ids`: runs that it led to, of other agents."""
 
     stop_reason: str
     usage: Usage
     step_count: int
     context_tokens: int | None = None
     failure: Failure | None = None
+    run_ids: tuple[str, ...] = ()
 
 
 Event = (

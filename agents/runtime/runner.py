@@ -14,8 +14,11 @@ from agents.engine.ports import Ports
 from agents.llm.choose import Exchange
 from agents.runtime import bus, cancel
 from agents.runtime.bus import Subscription
+from agents.runtime.followups import follow_up
+from agents.runtime.messenger import RunMessenger, messenger_of
 from agents.services import runs
 from agents.services.checkpoint import RunLedger
+from agents.services.neighbours import name_of
 from agents.services.snapshot import Begun, begin_run
 from agents.tools.toolbox import AgentToolBox
 from agents.types import RunInput, RunRef, Usage
@@ -74,6 +77,10 @@ async def _run(ref: RunRef) -> None:
         bus.publish(ref, RunStarted(begun.inputs))
         async with aclosing(run_agent(begun.spec, begun.transcript, _ports(begun, flag))) as events:
             async for event in events:
+                if isinstance(event, RunFinished):
+                    event, opened = await follow_up(begun, event)
+                    for follower, seq in opened:
+                        enqueue(follower, seq)
                 bus.publish(ref, event)
     except Exception as error:  # noqa: BLE001 - the last line: a run must never stay open
         await _give_up(ref, error)
@@ -84,12 +91,18 @@ async def _run(ref: RunRef) -> None:
 def _ports(begun: Begun, flag: asyncio.Event) -> Ports:
     return Ports(
         llm=Exchange(begun.actor.org_id),
-        tools=AgentToolBox(begun.actor.org_id, begun.spec.tools),
+        tools=AgentToolBox(begun.actor.org_id, begun.spec.tools, messenger_of(begun, send)),
         ledger=RunLedger(begun),
         cancel=flag,
         clock=clock,
         org_id=begun.actor.org_id,
     )
+
+
+async def messenger_by_hand(actor: Actor, agent_id: str) -> RunMessenger:
+    """Return a messenger that writes as an agent which is not at work. Raises NotFound."""
+    name = await in_db(name_of, actor, agent_id)
+    return RunMessenger(actor, (agent_id, name), "", [], send)
 
 
 async def _give_up(ref: RunRef, error: Exception) -> None:

@@ -7,6 +7,7 @@ from agents.services.agent_boot import default_conversation
 from agents.services.agent_lists import with_relations
 from agents.services.agents import get_agent
 from agents.services.prompts import refresh_prompt
+from agents.services.sleeptime import mirror_blocks
 from agents.services.snapshot import block_views
 from letta_site.core.aio import write
 from letta_site.core.errors import Conflict, NotFound
@@ -37,6 +38,7 @@ def attach_block(actor: Actor, agent_id: str, block_id: str) -> Agent:
                 todo="Detach that one first, or rename one of the two.",
             )
         AgentBlock.objects.get_or_create(agent=agent, block=block)
+        mirror_blocks(agent.id)
         _follow(actor, agent)
     return get_agent(actor, agent_id)
 
@@ -48,6 +50,7 @@ def detach_block(actor: Actor, agent_id: str, block_id: str) -> Agent:
         gone, _ = AgentBlock.objects.filter(agent=agent, block_id=block_id).delete()
         if not gone:
             raise NotFound(f"No block with id '{block_id}' found for agent '{agent_id}'")
+        mirror_blocks(agent.id, removed=(block_id,))
         _follow(actor, agent)
     return get_agent(actor, agent_id)
 

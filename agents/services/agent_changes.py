@@ -3,18 +3,19 @@
 from dataclasses import dataclass, field
 
 from agents.models import Agent, AgentTool
+from agents.services import sleeptime
 from agents.services.agent_boot import default_conversation
-from agents.services.agent_models import ModelWish, embedding_columns, model_columns
-from agents.services.agent_names import check_name
-from agents.services.agent_rules import APPROVAL, approval_rule, distinct_rules
-from agents.services.agents import (
+from agents.services.agent_links import (
     blocks_by_id,
-    get_agent,
     link_blocks,
     link_tools,
     set_secrets,
     set_tags,
 )
+from agents.services.agent_models import ModelWish, embedding_columns, model_columns
+from agents.services.agent_names import check_name
+from agents.services.agent_rules import APPROVAL, approval_rule, distinct_rules
+from agents.services.agents import get_agent
 from agents.services.columns import check_columns
 from agents.services.prompts import refresh_prompt
 from agents.services.snapshot import block_views
@@ -53,6 +54,8 @@ def update_agent(actor: Actor, agent_id: str, changes: AgentChanges) -> Agent:
             setattr(agent, key, value)
         agent.touch(actor, *columns)
         _replace_links(actor, agent, changes)
+        if columns.get("enable_sleeptime"):
+            sleeptime.ensure_pair(actor, agent)
         _follow(actor, agent)
     return get_agent(actor, agent_id)
 
@@ -81,8 +84,10 @@ def _columns(actor: Actor, agent: Agent, changes: AgentChanges) -> Json:
 def _replace_links(actor: Actor, agent: Agent, changes: AgentChanges) -> None:
     if changes.block_ids is not None:
         blocks = blocks_by_id(actor, changes.block_ids)
+        before = set(agent.block_links.values_list("block_id", flat=True))
         agent.block_links.all().delete()
         link_blocks(agent, blocks)
+        sleeptime.mirror_blocks(agent.id, removed=before - set(changes.block_ids))
     if changes.tool_ids is not None:
         tools = tools_by_id(actor, tuple(dict.fromkeys(changes.tool_ids)))
         agent.tool_links.all().delete()

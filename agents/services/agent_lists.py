@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count, F, Prefetch, Q, QuerySet
 
-from agents.models import Agent, AgentBlock, AgentTool, Message
+from agents.models import Agent, AgentBlock, AgentTool, Group, Message
 from letta_site.core.paging import page
 from letta_site.core.types import Actor, PageQuery
 
@@ -27,6 +27,11 @@ class AgentFilter:
     show_hidden: bool = True
 
 
+def whole_groups(rows: QuerySet[Group]) -> QuerySet[Group]:
+    """Load with groups what the wire shows of them."""
+    return rows.prefetch_related("member_links", "block_links")
+
+
 def with_relations(rows: QuerySet[Agent]) -> QuerySet[Agent]:
     """Load with `rows` everything the wire shows of an agent, in a fixed number of queries.
 
@@ -41,6 +46,7 @@ def with_relations(rows: QuerySet[Agent]) -> QuerySet[Agent]:
         Prefetch("tool_links", AgentTool.objects.select_related("tool")),
         "tag_rows",
         "secret_rows",
+        Prefetch("managed_groups", whole_groups(Group.objects.order_by("created_at", "id"))),
         Prefetch("messages", window.only("id", "agent_id"), to_attr="window_rows"),
     )
 

@@ -7,7 +7,13 @@ from agents.engine.tool_rules import parse_rules
 from agents.models import Tool
 from agents.types import Json
 
-BASE_TYPES = ("letta_core", "letta_memory_core", "letta_sleeptime_core", "letta_multi_agent_core")
+BASE_TYPES = (
+    "letta_core",
+    "letta_memory_core",
+    "letta_sleeptime_core",
+    "letta_voice_sleeptime_core",
+    "letta_multi_agent_core",
+)
 APPROVAL = "requires_approval"
 
 

@@ -4,8 +4,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agents.engine.strategies import DEFAULT_AGENT_TYPE, Strategy, strategy_of
-from agents.models import Agent, AgentArchive, AgentBlock, AgentSecret, AgentTag, AgentTool, Tool
+from agents.models import Agent, AgentArchive, Tool
+from agents.services import sleeptime
 from agents.services.agent_boot import Seed, open_history
+from agents.services.agent_links import (
+    blocks_by_id,
+    link_blocks,
+    link_tools,
+    set_secrets,
+    set_tags,
+)
 from agents.services.agent_lists import with_relations
 from agents.services.agent_models import (
     ModelWish,
@@ -20,7 +28,7 @@ from agents.services.tool_seed import ensure_base_tools
 from agents.services.tools import tools_by_id, tools_by_name
 from agents.types import Json
 from letta_site.core.aio import write
-from letta_site.core.errors import Invalid, NotFound
+from letta_site.core.errors import NotFound
 from letta_site.core.types import Actor
 from memory.models import Block
 from memory.services.archives import delete_archives
@@ -32,8 +40,12 @@ from memory.services.storable import storable_json
 SAME_NAMES = frozenset(
     ("name", "agent_type", "system", "include_base_tool_rules", "embedding", "embedding_config")
 )
+MULTI_AGENT_TOOLS = (
+    "send_message_to_agent_and_wait_for_reply",
+    "send_message_to_agents_matching_tags",
+    "send_message_to_agent_async",
+)
 HIDING_TAG = "role:subagent"
-MAX_TAG_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +68,7 @@ class AgentDraft:
     secrets: dict[str, str] = field(default_factory=dict)
     initial_messages: Seed | None = None
     include_base_tools: bool = True
+    include_multi_agent_tools: bool = False
     include_base_tool_rules: bool | None = None
     embedding: str | None = None
     embedding_config: Json | None = None
@@ -70,6 +83,8 @@ def create_agent(actor: Actor, draft: AgentDraft) -> Agent:
     """
     strategy = strategy_of(draft.agent_type)
     columns = _columns(actor, draft, strategy)
+    if columns.get("enable_sleeptime"):
+        strategy = sleeptime.tended(strategy)
     ensure_base_tools(actor)
     with write():
         tools = _tools(actor, draft, strategy)
@@ -80,6 +95,9 @@ def create_agent(actor: Actor, draft: AgentDraft) -> Agent:
         set_tags(agent, draft.tags)
         set_secrets(agent, draft.secrets)
         open_history(actor, agent, seed=draft.initial_messages)
+        if agent.enable_sleeptime:
+            agent.refresh_from_db(fields=["last_seq"])
+            sleeptime.ensure_pair(actor, agent)
     return get_agent(actor, agent.id)
 
 
@@ -110,62 +128,17 @@ def _columns(actor: Actor, draft: AgentDraft, strategy: Strategy) -> Json:
 def _tools(actor: Actor, draft: AgentDraft, strategy: Strategy) -> list[Tool]:
     rows = tools_by_name(actor, tuple(dict.fromkeys(draft.tool_names)))
     rows += tools_by_id(actor, draft.tool_ids)
-    if draft.include_base_tools:
-        base = Tool.objects.of(actor).filter(name__in=strategy.base_tools)
-        found = {row.name: row for row in base}
-        rows += [found[name] for name in strategy.base_tools if name in found]
+    wanted = strategy.base_tools if draft.include_base_tools else ()
+    if draft.include_multi_agent_tools:
+        wanted += MULTI_AGENT_TOOLS
+    found = {row.name: row for row in Tool.objects.of(actor).filter(name__in=wanted)}
+    rows += [found[name] for name in wanted if name in found]
     return list({row.id: row for row in rows}.values())
 
 
 def _blocks(actor: Actor, draft: AgentDraft) -> list[Block]:
     made = [create_block(actor, **fields) for fields in draft.blocks]
     return made + blocks_by_id(actor, draft.block_ids)
-
-
-def blocks_by_id(actor: Actor, ids: tuple[str, ...]) -> list[Block]:
-    """Return the blocks with these ids, in this order. Raises NotFound naming the first missing."""
-    found = {row.id: row for row in Block.objects.of(actor).filter(pk__in=ids)}
-    for block_id in ids:
-        if block_id not in found:
-            raise NotFound(f"Block with id '{block_id}' not found")
-    return [found[block_id] for block_id in dict.fromkeys(ids)]
-
-
-def link_blocks(agent: Agent, blocks: list[Block]) -> None:
-    """Attach blocks to an agent that has none. Raises Invalid when two have one label."""
-    labels = [block.label for block in blocks]
-    twice = sorted({label for label in labels if labels.count(label) > 1})
-    if twice:
-        raise Invalid(f"An agent can have one block of each label; given twice: {twice}.")
-    AgentBlock.objects.bulk_create(AgentBlock(agent=agent, block=block) for block in blocks)
-
-
-def link_tools(agent: Agent, tools: list[Tool]) -> None:
-    """Attach tools to an agent that has none."""
-    AgentTool.objects.bulk_create(AgentTool(agent=agent, tool=tool) for tool in tools)
-
-
-def set_tags(agent: Agent, tags: tuple[str, ...]) -> None:
-    """Make these the agent's tags. Raises Invalid when one is too long."""
-    wanted: list[str] = storable_json(list(dict.fromkeys(tags)))
-    for tag in wanted:
-        if len(tag) > MAX_TAG_CHARS:
-            raise Invalid(f"A tag has {len(tag)} characters; it may have {MAX_TAG_CHARS}.")
-    agent.tag_rows.all().delete()
-    AgentTag.objects.bulk_create(
-        (AgentTag(agent=agent, tag=tag) for tag in wanted), batch_size=1000
-    )
-
-
-def set_secrets(agent: Agent, secrets: dict[str, str]) -> None:
-    """Make these the agent's secrets; they are stored encrypted."""
-    agent.secret_rows.all().delete()
-    rows = []
-    for key, value in secrets.items():
-        row = AgentSecret(agent=agent, **check_columns(AgentSecret, {"key": key}))
-        row.value = value
-        rows.append(row)
-    AgentSecret.objects.bulk_create(rows)
 
 
 def get_agent(actor: Actor, agent_id: str) -> Agent:
@@ -178,13 +151,21 @@ def get_agent(actor: Actor, agent_id: str) -> Agent:
 
 
 def delete_agent(actor: Actor, agent_id: str) -> None:
-    """Delete an agent with its history and the archives that only it has. Raises NotFound."""
+    """Delete an agent with its history, its own archives, and those who tend its memory.
+
+    Raises NotFound.
+    """
     with write():
         agent = Agent.objects.of(actor).filter(pk=agent_id).first()
         if agent is None:
             raise NotFound(f"Agent with ID {agent_id} not found")
-        own = agent.archive_links.filter(is_owner=True).values_list("archive_id", flat=True)
-        others = AgentArchive.objects.filter(archive_id__in=list(own)).exclude(agent=agent)
-        delete_archives(actor, set(own) - set(others.values_list("archive_id", flat=True)))
-        drop_scopes([agent.id])
-        agent.delete()
+        for one in (*sleeptime.dissolve(agent), agent):
+            _delete(actor, one)
+
+
+def _delete(actor: Actor, agent: Agent) -> None:
+    own = agent.archive_links.filter(is_owner=True).values_list("archive_id", flat=True)
+    others = AgentArchive.objects.filter(archive_id__in=list(own)).exclude(agent=agent)
+    delete_archives(actor, set(own) - set(others.values_list("archive_id", flat=True)))
+    drop_scopes([agent.id])
+    agent.delete()

@@ -130,7 +130,7 @@ def store_messages(
     index([_entry(value, agent) for value in values if _findable(value)])
 
 
-def _spoken(value: MessageValue) -> str:
+def spoken(value: MessageValue) -> str:
     """Return the words of a message, including those said through `send_message`."""
     said = [_said(call) for call in value.tool_calls if call.name == "send_message"]
     return "\n".join(text for text in [value.text, *said] if text)
@@ -145,7 +145,7 @@ def _said(call: ToolCall) -> str:
 
 
 def _findable(value: MessageValue) -> bool:
-    return value.role in ("user", "assistant") and bool(_spoken(value).strip())
+    return value.role in ("user", "assistant") and bool(spoken(value).strip())
 
 
 def _entry(value: MessageValue, agent: Agent) -> Entry:
@@ -156,7 +156,7 @@ def _entry(value: MessageValue, agent: Agent) -> Entry:
         scope_id=agent.id,
         role=value.role,
         seq=value.seq,
-        text=_spoken(value),
+        text=spoken(value),
         created_at=value.created_at,
     )
 

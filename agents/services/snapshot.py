@@ -36,7 +36,10 @@ from memory.services.blocks import view_of
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A run that has left the queue: who works for whom, with what, from where."""
+    """A run that has left the queue: who works for whom, with what, from where.
+
+    `metadata` is the run's; `tended`: other agents look after this one's memory.
+    """
 
     spec: AgentSpec
     transcript: Transcript
@@ -45,6 +48,8 @@ class Begun:
     started_at: datetime
     queued_ns: int
     stored_parts: set[str] = field(default_factory=set)
+    metadata: Json = field(default_factory=dict)
+    tended: bool = False
 
 
 def begin_run(run_id: str) -> Begun | None:
@@ -75,7 +80,16 @@ def begin_run(run_id: str) -> Begun | None:
         blocks=blocks,
         options=run.options,
     )
-    return Begun(spec, transcript, tuple(inputs), actor, started, queued_ns)
+    return Begun(
+        spec,
+        transcript,
+        tuple(inputs),
+        actor,
+        started,
+        queued_ns,
+        metadata=run.metadata or {},
+        tended=bool(run.agent.enable_sleeptime),
+    )
 
 
 def _store_inputs(run: Run) -> list[MessageValue]:

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 
 from agents.engine.repair import clean_text
-from agents.tools.base import ToolFailure
+from agents.tools.base import Messenger, ToolFailure
 from agents.tools.builtin import BUILTIN
 from agents.tools.schema import fit_arguments
 from agents.types import Json, ToolCall, ToolContext, ToolOutcome, ToolSpec
@@ -20,10 +20,16 @@ _NEVER_CLIPPED = frozenset(("conversation_search", "archival_memory_search"))
 
 
 class AgentToolBox:
-    """The tools of one run. `specs` are those of the agent; others cannot be called."""
+    """The tools of one run. `specs` are those of the agent; others cannot be called.
 
-    def __init__(self, org_id: str, specs: Iterable[ToolSpec]) -> None:
+    Without a `messenger`, tools that talk to other agents fail.
+    """
+
+    def __init__(
+        self, org_id: str, specs: Iterable[ToolSpec], messenger: Messenger | None = None
+    ) -> None:
         self.org_id = org_id
+        self.messenger = messenger
         self.specs = {spec.name: spec for spec in specs}
 
     async def call(self, call: ToolCall, arguments: Json, context: ToolContext) -> ToolOutcome:
@@ -32,7 +38,7 @@ class AgentToolBox:
         try:
             spec = self._spec(call.name)
             async with asyncio.timeout(timeout_s):
-                outcome = await _run(spec, _clean(arguments), context)
+                outcome = await self._run(spec, _clean(arguments), context)
         except TimeoutError:
             return _failed(f"{call.name} was stopped after {timeout_s} seconds without a result.")
         except (ToolFailure, EditError, AppError) as failure:
@@ -45,6 +51,20 @@ class AgentToolBox:
         known = ", ".join(sorted(self.specs)) or "none"
         raise ToolFailure(f"You have no tool {name!r}. Your tools: {known}.")
 
+    async def _run(self, spec: ToolSpec, arguments: Json, context: ToolContext) -> ToolOutcome:
+        if spec.tool_type in ("custom", "external_mcp") or spec.name not in BUILTIN:
+            raise NotReady(
+                f"{NotReady.code}: {spec.name} is a tool of type {spec.tool_type}, and this "
+                "version of the server does not run those yet; they arrive with the sandbox."
+            )
+        tool = BUILTIN[spec.name]
+        fitted = fit_arguments(tool.spec.parameters, arguments)
+        if tool.run:
+            return await tool.run(fitted, context)
+        if tool.talk is None or self.messenger is None:
+            raise ToolFailure(f"{spec.name} can only be called while an agent is at work.")
+        return await tool.talk(fitted, context, self.messenger)
+
 
 def clip_return(spec: ToolSpec, outcome: ToolOutcome) -> ToolOutcome:
     """Shorten an outcome's text to what the tool may return, and say so in the text."""
@@ -56,16 +76,6 @@ def clip_return(spec: ToolSpec, outcome: ToolOutcome) -> ToolOutcome:
         "left out]"
     )
     return replace(outcome, text=outcome.text[: spec.return_limit_chars] + note)
-
-
-async def _run(spec: ToolSpec, arguments: Json, context: ToolContext) -> ToolOutcome:
-    if spec.tool_type in ("custom", "external_mcp") or spec.name not in BUILTIN:
-        raise NotReady(
-            f"{NotReady.code}: {spec.name} is a tool of type {spec.tool_type}, and this version "
-            "of the server does not run those yet; they arrive with the sandbox."
-        )
-    tool = BUILTIN[spec.name]
-    return await tool.run(fit_arguments(tool.spec.parameters, arguments), context)
 
 
 def _failed(why: str) -> ToolOutcome:

@@ -4,6 +4,7 @@ from typing import Any
 
 from agents.models import Agent, AgentSecret
 from agents.types import Json
+from agents.wire.groups import encode_group
 from agents.wire.models import CONFIG_DEFAULTS
 from agents.wire.moments import stamp
 from agents.wire.tools import encode_tool
@@ -59,6 +60,8 @@ def encode_agent(agent: Agent) -> Json:
     blocks = [encode_block(link.block) for link in agent.block_links.all()]
     secrets = [_secret(row) for row in agent.secret_rows.all()]
     rows: Any = getattr(agent, "window_rows", ())
+    groups = [encode_group(row) for row in agent.managed_groups.all()]
+    group = groups[-1] if groups else None
     return {
         **{name: getattr(agent, name) for name in _PLAIN},
         "created_at": stamp(agent.created_at),
@@ -80,8 +83,8 @@ def encode_agent(agent: Agent) -> Json:
         "identity_ids": [],
         "identities": [],
         "pending_approval": None,
-        "multi_agent_group": None,
-        "managed_group": None,
+        "multi_agent_group": group,
+        "managed_group": group,
     }
 
 

@@ -176,7 +176,8 @@ def encode_usage(usage: Usage, *, step_count: int, context_tokens: int | None = 
 
 def encode_end(end: RunFinished) -> Json:
     """Return the usage of a run that has ended."""
-    return encode_usage(end.usage, step_count=end.step_count, context_tokens=end.context_tokens)
+    usage = encode_usage(end.usage, step_count=end.step_count, context_tokens=end.context_tokens)
+    return usage | {"run_ids": list(end.run_ids) or None}
 
 
 def encode_failure(failure: Failure, *, run_id: str) -> Json:
