@@ -2,8 +2,8 @@
 
 from agents.models.agent import Agent, AgentSecret, AgentTag, Conversation, Fork
 from agents.models.links import AgentArchive, AgentBlock, AgentTool
-from agents.models.message import Compaction, Message
-from agents.models.run import RequestPart, Run, Step, ToolCall
+from agents.models.message import Compaction, Message, MessageVersion
+from agents.models.run import Batch, RequestPart, Run, RunEvent, Step, ToolCall
 from agents.models.tool import Tool
 
 __all__ = [
@@ -13,12 +13,15 @@ __all__ = [
     "AgentSecret",
     "AgentTag",
     "AgentTool",
+    "Batch",
     "Compaction",
     "Conversation",
     "Fork",
     "Message",
+    "MessageVersion",
     "RequestPart",
     "Run",
+    "RunEvent",
     "Step",
     "Tool",
     "ToolCall",
