@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from django.db.models import Q, QuerySet
+from django.db.models import Case, F, Q, QuerySet, Value, When
 
 from agents.models import Conversation, Message
 
@@ -33,6 +33,17 @@ def window_of(conversation: Conversation) -> "QuerySet[Message]":
     return Message.objects.filter(inside | Q(pk__in=head)).order_by("seq")
 
 
+def ordered_history(conversation: Conversation) -> "QuerySet[Message]":
+    """Return all messages with their place in the history as `place`; the system message is first.
+
+    A fork's own system message is younger than what it shares, and yet the beginning of it.
+    """
+    if not conversation.lineage:
+        return history_of(conversation).annotate(place=F("seq"))
+    system = When(pk=conversation.system_message_id, then=Value(0))
+    return history_of(conversation).annotate(place=Case(system, default=F("seq")))
+
+
 def window_ids(conversations: Sequence[Conversation]) -> dict[str, list[str]]:
     """Return the ids of the messages in each window by conversation, in order: one query."""
     if not conversations:
@@ -43,7 +54,17 @@ def window_ids(conversations: Sequence[Conversation]) -> dict[str, list[str]]:
         wanted |= inside | Q(pk__in=[one.system_message_id, one.summary_message_id])
     columns = ("id", "conversation_id", "seq", "role")
     rows = Message.objects.filter(wanted).order_by("seq").values_list(*columns)
-    return {one.id: [row[0] for row in rows if _in_window(one, *row)] for one in conversations}
+    return {
+        one.id: _head_first(one, [row[0] for row in rows if _in_window(one, *row)])
+        for one in conversations
+    }
+
+
+def _head_first(conversation: Conversation, message_ids: list[str]) -> list[str]:
+    """Put the system message and the summary first: in a fork they are younger than the rest."""
+    wanted = (conversation.system_message_id, conversation.summary_message_id)
+    head = [one for one in wanted if one in message_ids]
+    return [*head, *(one for one in message_ids if one not in head)]
 
 
 def _in_window(

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from agents.models import Agent, Conversation, Message, Run
-from agents.services.histories import history_of, scope_of
+from agents.services.histories import ordered_history, scope_of
 from agents.services.messages import to_type
 from agents.types import Message as MessageValue
 from letta_site.core.errors import NotFound
@@ -61,8 +61,8 @@ def list_conversation_messages(
     conversation: Conversation, *, query: PageQuery, group_id: str | None = None
 ) -> list[MessageValue]:
     """Return messages of a conversation, in the order asked for. Raises NotFound."""
-    rows = history_of(conversation)
-    return _page(rows.filter(group_id=group_id) if group_id else rows, query)
+    rows = ordered_history(conversation)
+    return _page(rows.filter(group_id=group_id) if group_id else rows, query, "place")
 
 
 def list_all_messages(
@@ -130,19 +130,19 @@ def list_step_messages(actor: Actor, *, step_id: str, query: PageQuery) -> list[
     return _page(Message.objects.of(actor).filter(step_id=step_id), query)
 
 
-def _page(rows: QuerySet[Message], query: PageQuery) -> list[MessageValue]:
+def _page(rows: QuerySet[Message], query: PageQuery, place: str = "seq") -> list[MessageValue]:
     """Order by sequence: within a step all messages bear the same time."""
     whole, down = rows, query.order == "desc"
     for cursor, onward in ((query.after, not down), (query.before, down)):
         if cursor:
             side = "gt" if onward else "lt"
-            rows = rows.filter(**{f"seq__{side}": _seq_in(whole, cursor)})
-    ordered = rows.order_by("-seq" if down else "seq")
+            rows = rows.filter(**{f"{place}__{side}": _place_in(whole, cursor, place)})
+    ordered = rows.order_by(f"-{place}" if down else place)
     return [to_type(row) for row in ordered[: check_limit(query.limit)]]
 
 
-def _seq_in(rows: QuerySet[Message], message_id: str) -> int:
-    found = rows.filter(pk=message_id).values_list("seq", flat=True).first()
+def _place_in(rows: QuerySet[Message], message_id: str, place: str) -> int:
+    found = rows.filter(pk=message_id).values_list(place, flat=True).first()
     if found is None:
         raise NotFound(f"The cursor {message_id!r} names nothing in this list.")
-    return found
+    return int(found)

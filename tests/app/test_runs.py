@@ -177,8 +177,9 @@ def test_a_stranger_finds_nothing(api: Api, theirs: Step) -> None:
     for tail in ("", "/messages", "/trace", "/metrics"):
         assert api.get(f"/v1/steps/{theirs.id}{tail}").status_code == 404
     assert api.send("DELETE", f"/v1/runs/{theirs.run_id}").status_code == 404
+    stream = f"/v1/runs/{theirs.run_id}/stream"
     for body in ({}, None):
-        assert play(lambda: post(f"/v1/runs/{theirs.run_id}/stream", body)).status_code == 404
+        assert play(lambda body=body: post(stream, body)).status_code == 404
     assert api.get("/v1/runs/").json() == api.get("/v1/steps/").json() == []
 
 
