@@ -1,5 +1,8 @@
 """The agents app."""
 
+from importlib import import_module
+from typing import Any
+
 from django.apps import AppConfig
 
 
@@ -10,9 +13,16 @@ class AgentsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Tell the services which built-in tools the room above them has."""
+        """Tell the lower rooms what the rooms above them have."""
         # Here, not above: the models that both import are not there before now.
+        from agents.runtime.callbacks import encode_with
         from agents.services.tool_seed import offer
         from agents.tools.builtin import BUILTIN
 
         offer(tool.spec for tool in BUILTIN.values())
+        encode_with(_result_encoder)
+
+
+def _result_encoder() -> Any:
+    # Only when a callback is due: the wire classes would delay every start.
+    return import_module("agents.wire.results").encode_result

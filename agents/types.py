@@ -8,6 +8,7 @@ from memory.logic.edits import BlockEdit, BlockView
 
 Role = Literal["system", "user", "assistant", "tool", "summary", "approval"]
 Status = Literal["success", "error"]
+WhenBusy = Literal["queue", "reject", "interrupt"]
 Json = dict[str, Any]
 
 
@@ -232,7 +233,8 @@ class RunInput:
     """A request to an agent, as the desk hands it to the runner.
 
     `request_config` is what the wire shows of it, `metadata` likewise (`run_type`);
-    `resend_key` tells a resend of the same request.
+    `resend_key` is the digest of the request, `resends` tells that the caller says it sends it
+    again, `idempotency_key` and `otid` are what the caller itself gave it.
     """
 
     agent_id: str
@@ -247,13 +249,20 @@ class RunInput:
     metadata: Json = field(default_factory=dict)
     callback_url: str | None = None
     resend_key: str | None = None
+    resends: bool = False
+    idempotency_key: str | None = None
+    otid: str | None = None
+    when_busy: WhenBusy = "queue"
+    batch_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RunRef:
-    """A run by its ids."""
+    """A run by its ids. `background`: what it tells is recorded; `calls_back`: when it ends."""
 
     run_id: str
     agent_id: str
     conversation_id: str
     org_id: str
+    background: bool = field(default=False, compare=False)
+    calls_back: bool = field(default=False, compare=False)

@@ -20,9 +20,13 @@ from agents.api import (
     agent_messages,  # noqa: F401
     agent_tools,  # noqa: F401
     agents,  # noqa: F401
+    batches,  # noqa: F401
+    conversation_messages,  # noqa: F401
+    conversations,  # noqa: F401
     group_messages,  # noqa: F401
     groups,  # noqa: F401
     memory_links,  # noqa: F401
+    messages,  # noqa: F401
     models,  # noqa: F401
     routers,
     runs,  # noqa: F401
@@ -85,6 +89,8 @@ ROUTERS: tuple[tuple[str, Router], ...] = (
     ("/agents", routers.agents_router),
     ("/blocks", blocks_router),
     ("/groups", routers.groups_router),
+    ("/conversations", routers.conversations_router),
+    ("/messages", routers.messages_router),
     ("/models", routers.models_router),
     ("/runs", routers.runs_router),
     ("/steps", routers.steps_router),

@@ -181,6 +181,12 @@ LLM_RETRY_WAIT_S = env.whole("LETTA_LLM_RETRY_WAIT_S", default=30)
 MODEL_LIST_TIMEOUT_S = env.whole("LETTA_MODEL_LIST_TIMEOUT_S", default=3, least=1)
 MODEL_LIST_AGE_S = env.whole("LETTA_MODEL_LIST_AGE_S", default=60)
 TOOL_TIMEOUT_S = env.whole("LETTA_TOOL_TIMEOUT_S", default=180, least=1)
+# A callback goes to an address that a caller named. Private ones are for development.
+ALLOW_PRIVATE_CALLBACKS = env.flag("LETTA_ALLOW_PRIVATE_CALLBACKS")
+ALLOW_PRIVATE_PICTURES = env.flag("LETTA_ALLOW_PRIVATE_PICTURES")
+CALLBACK_TIMEOUT_S = 5
+PICTURE_TIMEOUT_S = 10
+MAX_PICTURE_BYTES = 10 * 1024 * 1024
 PING_INTERVAL_S = env.whole("LETTA_PING_INTERVAL_S", default=15, least=1)
 
 LOGGING: dict[str, Any] = {

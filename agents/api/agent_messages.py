@@ -1,43 +1,37 @@
 """Messages of an agent: /v1/agents/{agent_id}/messages."""
 
-from collections.abc import AsyncIterator
-from contextlib import aclosing
-
 from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Query
-from ninja.errors import HttpError
 
+from agents.api.answering import Answer, accept, answer, stream
 from agents.api.routers import agents_router as router
-from agents.engine.events import RunFinished
 from agents.engine.strategies import strategy_of
 from agents.runtime import runner
-from agents.runtime.bus import subscribe
-from agents.services import agent_boot, agents, message_lists, previews, resends, runs
-from agents.types import Json, RunInput, RunRef, Usage
+from agents.runtime.generation import ask_once
+from agents.services import (
+    agent_boot,
+    agents,
+    generations,
+    message_edits,
+    message_lists,
+    previews,
+)
+from agents.types import Json
 from agents.wire.agent_requests import CompactionRequest
 from agents.wire.agents import encode_agent
-from agents.wire.callers import caller_of
-from agents.wire.encode import FrameEncoder, encode_response
 from agents.wire.ids import AgentId, MessageId
+from agents.wire.message_edits import GenerateRequest, MessageEdit, encode_generation
 from agents.wire.messages import View, encode_history
 from agents.wire.queries import MessageConditions, Page
 from agents.wire.requests import (
     CancelAgentRunRequest,
-    LettaAsyncRequest,
-    LettaRequest,
     LettaStreamingRequest,
     ResetMessagesRequest,
     run_input,
-    view_of,
 )
-from agents.wire.runs import encode_run
-from agents.wire.sse import Ear, Replayed, StreamOptions, write_stream
+from agents.wire.run_requests import LettaAsyncRequest
 from letta_site.core.aio import in_db
-from letta_site.core.errors import LLMError, NotReady
-from letta_site.core.types import Actor
-
-NOT_ALLOWED = 405
-Answer = Json | StreamingHttpResponse
+from letta_site.core.errors import NotReady
 
 
 @router.get("/{agent_id}/messages")
@@ -64,24 +58,23 @@ async def send_message(
 ) -> Answer:
     given.check_flags()
     if given.streaming:
-        return await _stream(request, agent_id, given)
-    return await _answer(request, agent_id, given)
+        return await send_message_streaming(request, agent_id, given)
+    return await answer(request, run_input(agent_id, given, run_type="send_message"))
 
 
 @router.post("/{agent_id}/messages/stream")
 async def send_message_streaming(
     request: HttpRequest, agent_id: AgentId, given: LettaStreamingRequest
 ) -> StreamingHttpResponse:
-    return await _stream(request, agent_id, given)
+    wanted = run_input(agent_id, given, run_type="send_message_streaming")
+    return await stream(request, wanted, pings=given.include_pings)
 
 
 @router.post("/{agent_id}/messages/async")
 async def send_message_async(
     request: HttpRequest, agent_id: AgentId, given: LettaAsyncRequest
 ) -> Json:
-    wanted = run_input(agent_id, given, run_type="send_message_async")
-    ref = await _joined(request, wanted) or await runner.accept(request.auth, wanted)
-    return encode_run(await in_db(runs.get_run, request.auth, ref.run_id))
+    return await accept(request, run_input(agent_id, given, run_type="send_message_async"))
 
 
 @router.post("/{agent_id}/messages/cancel")
@@ -99,8 +92,26 @@ def preview(request: HttpRequest, agent_id: AgentId, given: LettaStreamingReques
 
 
 @router.patch("/{agent_id}/messages/{message_id}")
-def modify_message(request: HttpRequest, agent_id: AgentId, message_id: MessageId) -> Json:
-    raise HttpError(NOT_ALLOWED, "Messages cannot be changed: the history is append-only.")
+def modify_message(
+    request: HttpRequest, agent_id: AgentId, message_id: MessageId, given: MessageEdit
+) -> Json:
+    agent_type = message_lists.agent_type_of(request.auth, agent_id)
+    change = message_edits.MessageChange(given.message_type, given.parts())
+    edited = message_edits.edit_message(
+        request.auth, agent_id, message_id, change, agent_type=agent_type
+    )
+    view = View(text_is_reply=strategy_of(agent_type).reply == "text")
+    shown = encode_history([edited], view)
+    return next((one for one in shown if one["message_type"] == given.message_type), shown[0])
+
+
+@router.post("/{agent_id}/generate")
+async def generate(request: HttpRequest, agent_id: AgentId, given: GenerateRequest) -> Json:
+    asked = generations.Question(
+        given.prompt, given.system_prompt, given.override_model, given.response_schema
+    )
+    question = await in_db(generations.build_question, request.auth, agent_id, asked)
+    return encode_generation(await ask_once(request.auth, question))
 
 
 @router.patch("/{agent_id}/reset-messages")
@@ -124,67 +135,3 @@ def summarize(
         "Summarising the window on request is not supported yet.",
         todo="Nothing needs doing: the window is kept within its limit by itself.",
     )
-
-
-# --- two ways of answering -------------------------------------------------------------------
-
-
-async def _view(actor: Actor, agent_id: str, given: LettaRequest) -> View:
-    agent_type = await in_db(message_lists.agent_type_of, actor, agent_id)
-    return view_of(given, text_is_reply=strategy_of(agent_type).reply == "text")
-
-
-async def _joined(request: HttpRequest, wanted: RunInput) -> RunRef | None:
-    """Return the run of the same request, if the client says that it sends it again."""
-    if not caller_of(request.headers).resends or not wanted.resend_key:
-        return None
-    run = await in_db(resends.find_resent, request.auth, wanted.agent_id, wanted.resend_key)
-    return RunRef(run.id, run.agent_id, run.conversation_id, run.org_id) if run else None
-
-
-async def _open(request: HttpRequest, wanted: RunInput) -> tuple[RunRef, Ear]:
-    ref = await _joined(request, wanted)
-    if ref is None:
-        return await runner.send(request.auth, wanted)
-    ear = subscribe(ref.run_id)
-    return ref, Replayed(await in_db(resends.replay, request.auth, ref.run_id), ref, ear)
-
-
-async def _answer(request: HttpRequest, agent_id: str, given: LettaRequest) -> Json:
-    wanted = run_input(agent_id, given, run_type="send_message")
-    view = await _view(request.auth, agent_id, given)
-    if given.max_steps < 1:
-        return encode_response([], RunFinished("end_turn", Usage(), 0))
-    ref, ear = await _open(request, wanted)
-    encoder, frames = FrameEncoder(ref.run_id, view), []
-    async with aclosing(ear):
-        async for _, event in ear:
-            frames += encoder.frames(event)
-            if isinstance(event, RunFinished):
-                break
-    if event.failure:
-        failed = event.failure
-        raise LLMError(failed.kind, failed.message, todo=failed.todo, detail=failed.detail)
-    return encode_response(frames, event)
-
-
-async def _stream(
-    request: HttpRequest, agent_id: str, given: LettaStreamingRequest
-) -> StreamingHttpResponse:
-    wanted = run_input(agent_id, given, run_type="send_message_streaming")
-    view = await _view(request.auth, agent_id, given)
-    ref, ear = await _open(request, wanted)
-    encoder = FrameEncoder(ref.run_id, view, tokens=given.stream_tokens)
-    options = StreamOptions(
-        pings=given.include_pings,
-        error_event=not caller_of(request.headers).old,
-        numbered=given.background,
-    )
-    return _streaming(write_stream(ear, encoder, options))
-
-
-def _streaming(frames: AsyncIterator[bytes]) -> StreamingHttpResponse:
-    response = StreamingHttpResponse(frames, content_type="text/event-stream")
-    response["Cache-Control"] = "no-cache"
-    response["X-Accel-Buffering"] = "no"
-    return response

@@ -1,18 +1,22 @@
 """Runs: /v1/runs."""
 
-from django.http import HttpRequest
+from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Query
 
+from agents.api.answering import resume
 from agents.api.routers import runs_router as router
-from agents.engine.strategies import strategy_of
-from agents.services import message_lists, runs, steps
+from agents.services import message_lists, run_events, runs, steps
 from agents.types import Json
 from agents.wire.ids import RunId
 from agents.wire.messages import encode_history
-from agents.wire.queries import MessageConditions, Page, RunConditions, RunPage
+from agents.wire.queries import Page, RunConditions, RunPage
 from agents.wire.raw_messages import encode_raw
+from agents.wire.results import view_of_config
+from agents.wire.run_requests import RetrieveStreamRequest
 from agents.wire.runs import encode_run, encode_run_metrics, encode_run_usage, encode_step
-from letta_site.core.errors import NotReady
+from agents.wire.spans import encode_spans
+from letta_site.core.aio import in_db
+from letta_site.core.paging import check_limit
 
 
 @router.get("/")
@@ -46,14 +50,7 @@ def list_run_messages(request: HttpRequest, run_id: RunId, page: Query[Page]) ->
     query = page.query(limit=100, order="asc")
     found = message_lists.list_run_messages(request.auth, run_id=run.id, query=query)
     agent_type = message_lists.agent_type_of(request.auth, run.agent_id)
-    view = MessageConditions(**_shown(run.request_config)).view(
-        text_is_reply=strategy_of(agent_type).reply == "text"
-    )
-    return encode_history(found, view)
-
-
-def _shown(config: Json | None) -> Json:
-    return {key: value for key, value in (config or {}).items() if value is not None}
+    return encode_history(found, view_of_config(run.request_config, agent_type=agent_type))
 
 
 @router.get("/{run_id}/usage")
@@ -75,10 +72,16 @@ def list_run_steps(request: HttpRequest, run_id: RunId, page: Query[Page]) -> li
     return [encode_step(step, [encode_raw(row) for row in held[step.id]]) for step in found]
 
 
+@router.get("/{run_id}/trace")
+def get_run_trace(request: HttpRequest, run_id: RunId, limit: int = 1000) -> list[Json]:
+    run = runs.get_run(request.auth, run_id)
+    made, called = steps.work_of_run(request.auth, run.id)
+    return encode_spans(run, made, called)[: check_limit(limit)]
+
+
 @router.post("/{run_id}/stream")
-def stream_run(request: HttpRequest, run_id: RunId) -> Json:
-    runs.get_run(request.auth, run_id)
-    raise NotReady(
-        "Following a run from a position in its stream is not supported yet.",
-        todo=f"GET /v1/runs/{run_id}/messages for what it has said.",
-    )
+async def stream_run(
+    request: HttpRequest, run_id: RunId, given: RetrieveStreamRequest | None = None
+) -> StreamingHttpResponse:
+    run = await in_db(run_events.readable_run, request.auth, run_id)
+    return await resume(request, run, given)

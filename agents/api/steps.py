@@ -12,6 +12,7 @@ from agents.wire.ids import StepId
 from agents.wire.messages import View, encode_history
 from agents.wire.queries import Page, StepConditions
 from agents.wire.raw_messages import encode_raw
+from agents.wire.run_requests import ModifyFeedbackRequest
 from agents.wire.runs import encode_step, encode_step_metrics, encode_trace
 
 
@@ -41,6 +42,13 @@ def get_step_metrics(request: HttpRequest, step_id: StepId) -> Json:
 def get_step_trace(request: HttpRequest, step_id: StepId) -> Json:
     step = steps.get_step(request.auth, step_id)
     return encode_trace(step, rebuild_request(step))
+
+
+@router.patch("/{step_id}/feedback")
+def set_feedback(request: HttpRequest, step_id: StepId, given: ModifyFeedbackRequest) -> Json:
+    step = steps.set_feedback(request.auth, step_id, feedback=given.feedback, tags=given.tags)
+    held = steps.messages_of_steps(request.auth, [step])
+    return encode_step(step, [encode_raw(row) for row in held[step.id]])
 
 
 @router.get("/{step_id}/messages")

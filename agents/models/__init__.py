@@ -3,8 +3,8 @@
 from agents.models.agent import Agent, AgentSecret, AgentTag, Conversation, Fork
 from agents.models.group import Group, GroupBlock, GroupMember
 from agents.models.links import AgentArchive, AgentBlock, AgentTool
-from agents.models.message import Compaction, Message
-from agents.models.run import RequestPart, Run, Step, ToolCall
+from agents.models.message import Compaction, Message, MessageVersion
+from agents.models.run import Batch, RequestPart, Run, RunEvent, Step, ToolCall
 from agents.models.tool import Tool
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "AgentSecret",
     "AgentTag",
     "AgentTool",
+    "Batch",
     "Compaction",
     "Conversation",
     "Fork",
@@ -21,8 +22,10 @@ __all__ = [
     "GroupBlock",
     "GroupMember",
     "Message",
+    "MessageVersion",
     "RequestPart",
     "Run",
+    "RunEvent",
     "Step",
     "Tool",
     "ToolCall",

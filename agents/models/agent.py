@@ -105,6 +105,9 @@ class Conversation(Owned):
 
     What the model sees is: the system message, the summary (if any), then every message with
     `seq > window_after_seq`. A boundary, not a list of ids: a step costs the same at any length.
+    `lineage` is [[conversation id, last seq], ...]: what a fork shares with those before it.
+    `title` is the user's own summary, `summary` that of the last compaction. A deleted one that a
+    fork still reads from is kept, with `deleted_at`.
     """
 
     id = id_field(maker("conv"))
@@ -115,8 +118,16 @@ class Conversation(Owned):
     summary_message_id = models.CharField(max_length=60, null=True)
     window_after_seq = models.BigIntegerField(default=0)
     compiled_versions = models.JSONField(default=dict)
+    title = models.TextField(null=True, blank=True)
+    model = models.CharField(max_length=200, null=True, blank=True)
+    model_settings = models.JSONField(null=True, blank=True)
+    isolated_block_ids = models.JSONField(default=list, blank=True)
+    lineage = models.JSONField(default=list, editable=False)
+    last_message_at = models.DateTimeField(null=True, blank=True)
+    deleted_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
+        indexes = [models.Index(fields=["org", "created_at", "id"], name="conversation_page")]
         constraints = [
             models.UniqueConstraint(
                 fields=["agent"], condition=models.Q(is_default=True), name="one_default_a_agent"

@@ -3,6 +3,7 @@
 from django.db import models
 
 from agents.models.agent import Agent, Conversation
+from letta_site.core.clock import now
 from letta_site.core.ids import maker
 from letta_site.core.models.base import Owned, id_field
 
@@ -42,6 +43,22 @@ class Message(Owned):
 
     def __str__(self) -> str:
         return f"{self.role} {self.seq}"
+
+
+class MessageVersion(models.Model):
+    """What a message was before somebody edited it. `n` counts its versions from 1."""
+
+    message = models.ForeignKey(Message, models.CASCADE, related_name="versions")
+    n = models.PositiveIntegerField()
+    content = models.JSONField(default=list)
+    tool_calls = models.JSONField(default=list)
+    actor_kind = models.CharField(max_length=10)
+    actor_id = models.CharField(max_length=60, null=True)
+    created_at = models.DateTimeField(default=now)
+
+    class Meta:
+        ordering = ["n"]
+        constraints = [models.UniqueConstraint(fields=["message", "n"], name="one_version_a_n")]
 
 
 class Compaction(models.Model):

@@ -8,11 +8,26 @@ from letta_site.core.ids import maker
 from letta_site.core.models.base import Owned, id_field
 
 
+class Batch(Owned):
+    """Requests to many agents, handed in together. Each is a run of its own."""
+
+    id = id_field(maker("job"))
+    callback_url = models.CharField(max_length=2083, null=True)
+    cancelled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["org", "created_at", "id"], name="batch_page")]
+
+    def __str__(self) -> str:
+        return self.id
+
+
 class Run(Owned):
     """One accepted request. The row with its input is the promise that it will be carried out.
 
     Runs of one conversation are carried out in the order of `seq`. `input` holds the messages as
     received, `request_config` the display options, `options` what only the engine needs.
+    `resend_key` is the digest of the request's body; `idempotency_key` and `otid` are the caller's.
     """
 
     id = id_field(maker("run"))
@@ -27,8 +42,11 @@ class Run(Owned):
     request_config = models.JSONField(null=True, default=dict)
     metadata = models.JSONField(null=True, default=dict)
     error = models.JSONField(null=True)
+    batch = models.ForeignKey(Batch, models.SET_NULL, null=True, related_name="runs")
     resend_key = models.CharField(max_length=200, null=True)
-    callback_url = models.CharField(max_length=2000, null=True)
+    idempotency_key = models.CharField(max_length=255, null=True)
+    otid = models.CharField(max_length=200, null=True)
+    callback_url = models.CharField(max_length=2083, null=True)
     callback_sent_at = models.DateTimeField(null=True)
     callback_status_code = models.IntegerField(null=True)
     callback_error = models.TextField(null=True)
@@ -45,15 +63,32 @@ class Run(Owned):
     context_tokens = models.BigIntegerField(null=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["agent", "seq"], name="one_run_a_seq")]
+        constraints = [
+            models.UniqueConstraint(fields=["agent", "seq"], name="one_run_a_seq"),
+            models.UniqueConstraint(fields=["agent", "idempotency_key"], name="one_run_a_key"),
+        ]
         indexes = [
             models.Index(fields=["conversation", "status", "seq"], name="run_queue"),
             models.Index(fields=["org", "created_at", "id"], name="run_page"),
             models.Index(fields=["agent", "resend_key"], name="run_resend"),
+            models.Index(fields=["agent", "otid"], name="run_otid"),
         ]
 
     def __str__(self) -> str:
         return self.id
+
+
+class RunEvent(models.Model):
+    """What a background run told, so that a reader can go on from where it left. Kept for hours."""
+
+    run = models.ForeignKey(Run, models.CASCADE, related_name="events")
+    n = models.PositiveIntegerField()
+    event = models.JSONField()
+    created_at = models.DateTimeField(default=now, db_index=True)
+
+    class Meta:
+        ordering = ["n"]
+        constraints = [models.UniqueConstraint(fields=["run", "n"], name="one_event_a_n")]
 
 
 class RequestPart(models.Model):

@@ -2,7 +2,9 @@
 
 import asyncio
 
+from agents.runtime import callbacks
 from agents.runtime.runner import enqueue
+from agents.services.callbacks import list_uncalled
 from agents.services.runs import fail_interrupted, list_waiting
 from letta_site.core.aio import in_db
 from letta_site.core.openai_client import warm_up
@@ -16,5 +18,7 @@ async def start() -> None:
     """
     asyncio.get_running_loop().run_in_executor(None, warm_up)
     await in_db(fail_interrupted)
+    for run_id in await in_db(list_uncalled):
+        callbacks.start(run_id)
     for ref, seq in await in_db(list_waiting):
         enqueue(ref, seq)

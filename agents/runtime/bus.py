@@ -33,6 +33,10 @@ class Subscription:
         """Wait for the next event."""
         return await self._queue.get()
 
+    def take_waiting(self) -> list[Event]:
+        """Return the events that are there already, without waiting."""
+        return [self._queue.get_nowait()[1] for _ in range(self._queue.qsize())]
+
     def __aiter__(self) -> "Subscription":
         return self
 

@@ -12,11 +12,12 @@ from agents.engine.events import Failure, RunFinished, RunStarted
 from agents.engine.loop import run_agent
 from agents.engine.ports import Ports
 from agents.llm.choose import Exchange
-from agents.runtime import bus, cancel
-from agents.runtime.bus import Subscription
+from agents.runtime import bus, callbacks, cancel, recording
+from agents.runtime.ears import Ear, Replayed
 from agents.runtime.followups import follow_up
 from agents.runtime.messenger import RunMessenger, messenger_of
-from agents.services import runs
+from agents.services import resends, runs
+from agents.services.admission import Admission, admit_run
 from agents.services.checkpoint import RunLedger
 from agents.services.neighbours import name_of
 from agents.services.snapshot import Begun, begin_run
@@ -33,23 +34,46 @@ log = logging.getLogger(__name__)
 _queues: dict[str, list[tuple[int, RunRef]]] = {}
 
 
-async def send(actor: Actor, given: RunInput) -> tuple[RunRef, Subscription]:
-    """Accept a request and queue it; return it with an ear that misses nothing of it."""
-    ref, seq = await in_db(runs.open_run, actor, given)
+async def send(actor: Actor, given: RunInput) -> tuple[RunRef, Ear]:
+    """Accept a request and queue it; return it with an ear that misses nothing of it.
+
+    A request that was sent before is not carried out again: its run and what that told come back.
+    """
+    admitted = await _admit(actor, given)
+    ref = admitted.ref
+    if ref.background:
+        _enqueue_new(admitted)
+        return ref, await recording.follow(await in_db(runs.get_run, actor, ref.run_id))
     ear = bus.subscribe(ref.run_id)
-    enqueue(ref, seq)
-    return ref, ear
+    _enqueue_new(admitted)
+    if not admitted.joined:
+        return ref, ear
+    return ref, Replayed(await in_db(resends.replay, actor, ref.run_id), ref, ear)
 
 
 async def accept(actor: Actor, given: RunInput) -> RunRef:
     """Accept a request and queue it, for callers who do not wait for it."""
-    ref, seq = await in_db(runs.open_run, actor, given)
-    enqueue(ref, seq)
-    return ref
+    admitted = await _admit(actor, given)
+    _enqueue_new(admitted)
+    return admitted.ref
+
+
+async def _admit(actor: Actor, given: RunInput) -> Admission:
+    admitted = await in_db(admit_run, actor, given)
+    for run_id in admitted.interrupts:
+        await _cancel_one(actor, run_id)
+    return admitted
+
+
+def _enqueue_new(admitted: Admission) -> None:
+    if not admitted.joined:
+        enqueue(admitted.ref, admitted.seq)
 
 
 def enqueue(ref: RunRef, seq: int) -> None:
     """Put an accepted run into its conversation's queue and see that somebody drains it."""
+    if ref.background:
+        recording.start(ref)
     if ref.conversation_id in _queues:
         heapq.heappush(_queues[ref.conversation_id], (seq, ref))
         return
@@ -86,6 +110,8 @@ async def _run(ref: RunRef) -> None:
         await _give_up(ref, error)
     finally:
         cancel.forget(ref.run_id)
+        if ref.calls_back:
+            callbacks.start(ref.run_id)
 
 
 def _ports(begun: Begun, flag: asyncio.Event) -> Ports:

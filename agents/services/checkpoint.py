@@ -19,7 +19,7 @@ from agents.models import (
 from agents.services.archives import own_archive
 from agents.services.messages import number, store_messages
 from agents.services.runs import end_run, ending, failure_row
-from agents.services.snapshot import Begun, block_views
+from agents.services.snapshot import Begun, block_rows, block_views
 from agents.types import Json, Message, ToolReturn, Usage
 from letta_site.core.aio import in_db, write
 from letta_site.core.clock import now
@@ -74,7 +74,7 @@ def commit_step(begun: Begun, record: StepRecord, total: Usage, ttft_ns: int | N
         _store_tool_calls(begun, record, messages)
         _store_progress(begun, record, agent, (total, ttft_ns))
         changed = tuple(result.view for result in results.values() if result.view)
-        blocks = block_views(spec.agent_id) if results else None
+        blocks = block_views(spec.agent_id, begun.isolated_block_ids) if results else None
     return Committed(tuple(messages), blocks, changed, added)
 
 
@@ -98,8 +98,8 @@ def _apply_edits(
     if not wanted:
         return {}
     names = {one.call.id: one.call.name for one in record.calls}
-    links = AgentBlock.objects.filter(agent_id=begun.spec.agent_id).select_related("block")
-    rows = {link.block.label: link.block for link in links}
+    shown = block_rows(begun.spec.agent_id, begun.isolated_block_ids)
+    rows = {block.label: block for block in shown}
     pairs = [
         (edit, _origin(begun, record, step_seq, call_id, names[call_id]))
         for call_id, edit in wanted

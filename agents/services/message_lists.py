@@ -1,11 +1,13 @@
 """Reading histories."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
 
-from agents.models import Agent, Message
+from agents.models import Agent, Conversation, Message, Run
+from agents.services.histories import ordered_history, scope_of
 from agents.services.messages import to_type
 from agents.types import Message as MessageValue
 from letta_site.core.errors import NotFound
@@ -37,12 +39,7 @@ def list_messages(
     Cursors are points in time whatever the order: `after` is newer, `before` older. `desc` takes
     the newest ones between them, `asc` the oldest. Raises NotFound for a cursor that names nothing.
     """
-    rows: Any = Message.objects.of(actor).filter(agent_id=agent_id)
-    scope = wanted.conversation_id
-    if scope in (None, "default", agent_id):
-        rows = rows.filter(conversation__is_default=True)
-    else:
-        rows = rows.filter(conversation_id=scope)
+    rows = _rows_of(actor, agent_id, wanted.conversation_id)
     if wanted.group_id:
         rows = rows.filter(group_id=wanted.group_id)
     rows = _between(rows, query, agent_id)
@@ -50,6 +47,55 @@ def list_messages(
     if query.order == "asc":
         return [to_type(row) for row in rows.order_by("seq")[:limit]]
     return [to_type(row) for row in reversed(rows.order_by("-seq")[:limit])]
+
+
+def _rows_of(actor: Actor, agent_id: str, scope: str | None) -> Any:
+    rows = Message.objects.of(actor).filter(agent_id=agent_id)
+    if scope in (None, "default", agent_id):
+        return rows.filter(conversation__is_default=True)
+    conversation = Conversation.objects.of(actor).filter(pk=scope, agent_id=agent_id).first()
+    return rows.filter(scope_of(conversation)) if conversation else rows.none()
+
+
+def list_conversation_messages(
+    conversation: Conversation, *, query: PageQuery, group_id: str | None = None
+) -> list[MessageValue]:
+    """Return messages of a conversation, in the order asked for. Raises NotFound."""
+    rows = ordered_history(conversation)
+    return _page(rows.filter(group_id=group_id) if group_id else rows, query, "place")
+
+
+def list_all_messages(
+    actor: Actor, *, query: PageQuery, conversation_id: str | None = None
+) -> list[MessageValue]:
+    """Return messages of all agents, always oldest first, as `list_messages` does for one."""
+    rows = Message.objects.of(actor)
+    if conversation_id:
+        rows = rows.filter(conversation_id=conversation_id)
+    cursors = {"created_at__gt": query.after, "created_at__lt": query.before}
+    for side, cursor in cursors.items():
+        if cursor:
+            rows = rows.filter(**{side: _moment_of(actor, cursor)})
+    down = query.order == "desc"
+    ordering = ("-created_at", "-seq") if down else ("created_at", "seq")
+    found = list(rows.order_by(*ordering)[: check_limit(query.limit)])
+    return [to_type(row) for row in (reversed(found) if down else found)]
+
+
+def get_message(actor: Actor, message_id: str) -> tuple[MessageValue, str]:
+    """Return a message and the type of its agent. Raises NotFound."""
+    rows = Message.objects.of(actor).select_related("agent")
+    row: Message | None = rows.filter(pk=message_id).first()
+    if row is None:
+        raise NotFound(f"Message with id '{message_id}' not found")
+    return to_type(row), row.agent.agent_type
+
+
+def _moment_of(actor: Actor, message_id: str) -> datetime:
+    row: Message | None = Message.objects.of(actor).filter(pk=message_id).first()
+    if row is None:
+        raise NotFound(f"No message found with id '{message_id}'.")
+    return row.created_at
 
 
 def _between(rows: QuerySet[Message], query: PageQuery, agent_id: str) -> QuerySet[Message]:
@@ -73,24 +119,30 @@ def list_run_messages(actor: Actor, *, run_id: str, query: PageQuery) -> list[Me
     return _page(Message.objects.of(actor).filter(run_id=run_id), query)
 
 
+def run_replies(run: Run) -> list[MessageValue]:
+    """Return what a run said and did, without what it was given, in order."""
+    rows = Message.objects.filter(run_id=run.id, step_id__isnull=False).order_by("seq")
+    return [to_type(row) for row in rows]
+
+
 def list_step_messages(actor: Actor, *, step_id: str, query: PageQuery) -> list[MessageValue]:
     """Return messages of a step, in the order asked for. Raises NotFound for a bad cursor."""
     return _page(Message.objects.of(actor).filter(step_id=step_id), query)
 
 
-def _page(rows: QuerySet[Message], query: PageQuery) -> list[MessageValue]:
+def _page(rows: QuerySet[Message], query: PageQuery, place: str = "seq") -> list[MessageValue]:
     """Order by sequence: within a step all messages bear the same time."""
     whole, down = rows, query.order == "desc"
     for cursor, onward in ((query.after, not down), (query.before, down)):
         if cursor:
             side = "gt" if onward else "lt"
-            rows = rows.filter(**{f"seq__{side}": _seq_in(whole, cursor)})
-    ordered = rows.order_by("-seq" if down else "seq")
+            rows = rows.filter(**{f"{place}__{side}": _place_in(whole, cursor, place)})
+    ordered = rows.order_by(f"-{place}" if down else place)
     return [to_type(row) for row in ordered[: check_limit(query.limit)]]
 
 
-def _seq_in(rows: QuerySet[Message], message_id: str) -> int:
-    found = rows.filter(pk=message_id).values_list("seq", flat=True).first()
+def _place_in(rows: QuerySet[Message], message_id: str, place: str) -> int:
+    found = rows.filter(pk=message_id).values_list(place, flat=True).first()
     if found is None:
         raise NotFound(f"The cursor {message_id!r} names nothing in this list.")
-    return found
+    return int(found)

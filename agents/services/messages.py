@@ -10,7 +10,7 @@ from agents.types import ImagePart, Json, Part, ReasoningPart, Role, TextPart, T
 from agents.types import Message as MessageValue
 from letta_site.core.clock import now
 from letta_site.core.types import Actor
-from memory.services.search import Entry, index
+from memory.services.search import Entry, drop, index
 
 
 def to_part(row: Json) -> Part:
@@ -83,6 +83,17 @@ def to_type(row: Message) -> MessageValue:
     )
 
 
+def columns_of(value: MessageValue) -> Json:
+    """Return what is stored of the words and calls of a message."""
+    return {
+        "content": [from_part(part) for part in value.parts],
+        "tool_calls": [
+            {"id": call.id, "name": call.name, "arguments": call.arguments}
+            for call in value.tool_calls
+        ],
+    }
+
+
 def to_row(value: MessageValue, *, agent: Agent, conversation_id: str, actor: Actor) -> Message:
     """Return an unsaved row."""
     return Message(
@@ -92,11 +103,7 @@ def to_row(value: MessageValue, *, agent: Agent, conversation_id: str, actor: Ac
         conversation_id=conversation_id,
         seq=value.seq,
         role=value.role,
-        content=[from_part(part) for part in value.parts],
-        tool_calls=[
-            {"id": call.id, "name": call.name, "arguments": call.arguments}
-            for call in value.tool_calls
-        ],
+        **columns_of(value),
         tool_returns=[_from_return(one) for one in value.tool_returns],
         approvals=list(value.approvals),
         name=value.name,
@@ -127,7 +134,15 @@ def store_messages(
     Message.objects.bulk_create(
         to_row(value, agent=agent, conversation_id=conversation_id, actor=actor) for value in values
     )
-    index([_entry(value, agent) for value in values if _findable(value)])
+    index([_entry(value, agent.org_id, agent.id) for value in values if _findable(value)])
+
+
+def index_again(value: MessageValue, *, org_id: str, agent_id: str) -> None:
+    """Make the words of an edited message findable, and the old ones not."""
+    if _findable(value):
+        index([_entry(value, org_id, agent_id)])
+    else:
+        drop([value.id])
 
 
 def spoken(value: MessageValue) -> str:
@@ -148,12 +163,12 @@ def _findable(value: MessageValue) -> bool:
     return value.role in ("user", "assistant") and bool(spoken(value).strip())
 
 
-def _entry(value: MessageValue, agent: Agent) -> Entry:
+def _entry(value: MessageValue, org_id: str, agent_id: str) -> Entry:
     return Entry(
-        org_id=agent.org_id,
+        org_id=org_id,
         kind="message",
         ref_id=value.id,
-        scope_id=agent.id,
+        scope_id=agent_id,
         role=value.role,
         seq=value.seq,
         text=spoken(value),

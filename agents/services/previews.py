@@ -6,21 +6,27 @@ from typing import Any
 from agents.engine.state import RunState
 from agents.llm.catalog import dialect_of_handle
 from agents.llm.to_openai import build_body
+from agents.models import Conversation
 from agents.services.agent_boot import default_conversation
 from agents.services.prompts import compiled_prompt
 from agents.services.runs import run_options
-from agents.services.snapshot import agent_spec, block_views, load_transcript
+from agents.services.snapshot import agent_spec, agent_within, block_views, load_transcript
 from agents.types import Json, Message, RunInput
 from letta_site.core.clock import now
 from letta_site.core.ids import new_id
 from letta_site.core.types import Actor
 
 
-def preview_request(actor: Actor, given: RunInput) -> Json:
-    """Return the body that the agent's provider would get first. Raises NotFound."""
-    conversation = default_conversation(actor, given.agent_id)
-    agent = conversation.agent
-    blocks = block_views(agent.id)
+def preview_request(
+    actor: Actor, given: RunInput, *, conversation: Conversation | None = None
+) -> Json:
+    """Return the body that the agent's provider would get first. Raises NotFound.
+
+    It is that of the default conversation unless one with its agent is given.
+    """
+    conversation = conversation or default_conversation(actor, given.agent_id)
+    agent = agent_within(conversation, conversation.agent)
+    blocks = block_views(agent.id, conversation.isolated_block_ids)
     spec = agent_spec(
         agent, conversation_id=conversation.id, run_id="", blocks=blocks, options=run_options(given)
     )

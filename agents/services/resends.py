@@ -3,22 +3,64 @@
 from datetime import timedelta
 from itertools import groupby
 
+from django.db.models import Q
+
 from agents.engine.events import Event, Failure, RunFinished, StepCommitted
 from agents.models import Message, Run
 from agents.services.messages import to_type
 from agents.services.runs import ACTIVE, get_run
-from agents.types import Usage
+from agents.types import RunInput, Usage
 from letta_site.core.clock import now
+from letta_site.core.errors import Conflict
 from letta_site.core.types import Actor
 
-SAME_REQUEST_FOR = timedelta(minutes=30)
+# An SDK sends again within minutes, but a run may take longer than that.
+SAME_BODY_FOR = timedelta(minutes=30)
+SAME_OTID_FOR = timedelta(hours=24)
 
 
-def find_resent(actor: Actor, agent_id: str, resend_key: str) -> Run | None:
-    """Return the run that this very request led to lately, if there is one."""
-    rows = Run.objects.of(actor).filter(agent_id=agent_id, resend_key=resend_key)
-    lately = rows.filter(created_at__gt=now() - SAME_REQUEST_FOR)
-    found: Run | None = lately.order_by("-seq").first()
+def find_resent(conversation_id: str, given: RunInput) -> Run | None:
+    """Return the run that this very request led to before, if there is one.
+
+    Call it while the agent's row is locked. Raises Conflict when the caller's Idempotency-Key was
+    used for another request.
+    """
+    return _by_key(given) or _by_otid(conversation_id, given) or _by_body(conversation_id, given)
+
+
+def _by_key(given: RunInput) -> Run | None:
+    if not given.idempotency_key:
+        return None
+    rows = Run.objects.filter(agent_id=given.agent_id, idempotency_key=given.idempotency_key)
+    found: Run | None = rows.first()
+    if found and found.resend_key != given.resend_key:
+        raise Conflict(
+            "This Idempotency-Key was used for another request.",
+            todo="Use a new key for a new request.",
+            run_id=found.id,
+        )
+    return found
+
+
+def _by_otid(conversation_id: str, given: RunInput) -> Run | None:
+    """Find by the sender's own id: any run still under way, or the same request of today.
+
+    Some clients give every message the same otid. Those are new messages, not resends.
+    """
+    if not given.otid:
+        return None
+    same = Q(resend_key=given.resend_key, created_at__gt=now() - SAME_OTID_FOR)
+    rows = Run.objects.filter(conversation_id=conversation_id, otid=given.otid)
+    found: Run | None = rows.filter(Q(status__in=ACTIVE) | same).order_by("-seq").first()
+    return found
+
+
+def _by_body(conversation_id: str, given: RunInput) -> Run | None:
+    if not (given.resends and given.resend_key):
+        return None
+    lately = Q(status__in=ACTIVE) | Q(created_at__gt=now() - SAME_BODY_FOR)
+    rows = Run.objects.filter(conversation_id=conversation_id, resend_key=given.resend_key)
+    found: Run | None = rows.filter(lately).order_by("-seq").first()
     return found
 
 
@@ -29,7 +71,7 @@ def replay(actor: Actor, run_id: str) -> list[Event]:
     """
     run = get_run(actor, run_id)
     events: list[Event] = _steps(run)
-    return events if run.status in ACTIVE else [*events, _end(run)]
+    return events if run.status in ACTIVE else [*events, end_of(run)]
 
 
 def _steps(run: Run) -> list[Event]:
@@ -40,7 +82,8 @@ def _steps(run: Run) -> list[Event]:
     ]
 
 
-def _end(run: Run) -> RunFinished:
+def end_of(run: Run) -> RunFinished:
+    """Return the last event of a run that has ended, from what is stored of it."""
     usage = Usage(
         run.prompt_tokens,
         run.completion_tokens,

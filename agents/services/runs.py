@@ -39,34 +39,60 @@ def open_run(actor: Actor, given: RunInput) -> tuple[RunRef, int]:
     for an unknown agent or conversation.
     """
     with write():
-        conversation = _locked_conversation(actor, given)
-        agent, conversation_id = conversation.agent, conversation.id
-        agent.last_seq += 1
-        run = Run.objects.create(
-            org_id=agent.org_id,
-            agent=agent,
-            conversation_id=conversation_id,
-            seq=agent.last_seq,
-            background=given.background,
-            input=[_stored_input(message) for message in given.messages],
-            options=run_options(given),
-            request_config=given.request_config,
-            metadata=given.metadata,
-            callback_url=given.callback_url,
-            resend_key=given.resend_key,
-            created_by_id=actor.id,
-        )
-        Agent.objects.filter(pk=agent.pk).update(last_seq=agent.last_seq)
-    return RunRef(run.id, agent.id, conversation_id, agent.org_id), run.seq
+        run = insert_run(actor, locked_conversation(actor, given), given)
+    return ref_of(run), run.seq
 
 
-def _locked_conversation(actor: Actor, given: RunInput) -> Conversation:
-    """Return the conversation with its agent, whose numbering is locked until the commit."""
-    rows = Conversation.objects.of(actor).filter(agent_id=given.agent_id)
+def insert_run(actor: Actor, conversation: Conversation, given: RunInput) -> Run:
+    """Insert a run of a conversation whose agent is locked. Call it inside `aio.write()`."""
+    agent = conversation.agent
+    agent.last_seq += 1
+    run = Run.objects.create(
+        org_id=agent.org_id,
+        agent=agent,
+        conversation_id=conversation.id,
+        seq=agent.last_seq,
+        background=given.background,
+        input=[_stored_input(message) for message in given.messages],
+        options=run_options(given),
+        request_config=given.request_config,
+        metadata=given.metadata,
+        callback_url=given.callback_url,
+        resend_key=given.resend_key,
+        idempotency_key=given.idempotency_key,
+        otid=given.otid,
+        batch_id=given.batch_id,
+        created_by_id=actor.id,
+    )
+    Agent.objects.filter(pk=agent.pk).update(last_seq=agent.last_seq)
+    if not conversation.is_default:
+        Conversation.objects.filter(pk=conversation.pk).update(last_message_at=run.created_at)
+    return run
+
+
+def ref_of(run: Run) -> RunRef:
+    """Return a run by its ids."""
+    return RunRef(
+        run.id,
+        run.agent_id,
+        run.conversation_id,
+        run.org_id,
+        background=run.background,
+        calls_back=bool(run.callback_url),
+    )
+
+
+def locked_conversation(actor: Actor, given: RunInput) -> Conversation:
+    """Return the conversation with its agent, whose numbering is locked until the commit.
+
+    Call it inside `aio.write()`. Raises NotFound for an unknown agent or conversation.
+    """
+    rows = Conversation.objects.of(actor).filter(agent_id=given.agent_id, deleted_at=None)
     wanted = given.conversation_id
     rows = rows.filter(pk=wanted) if wanted else rows.filter(is_default=True)
     locked = rows.select_related("agent").select_for_update(of=("agent",))
-    found: Conversation | None = locked.only("id", "agent__org_id", "agent__last_seq").first()
+    columns = ("id", "is_default", "agent__org_id", "agent__last_seq")
+    found: Conversation | None = locked.only(*columns).first()
     if found is not None:
         return found
     if wanted and Agent.objects.of(actor).filter(pk=given.agent_id).exists():
@@ -98,9 +124,7 @@ def run_options(given: RunInput) -> Json:
 def list_waiting() -> list[tuple[RunRef, int]]:
     """Return every accepted run that has not started, with its sequence number."""
     rows = Run.objects.filter(status="created").order_by("seq")
-    return [
-        (RunRef(row.id, row.agent_id, row.conversation_id, row.org_id), row.seq) for row in rows
-    ]
+    return [(ref_of(row), row.seq) for row in rows]
 
 
 def end_run(run_id: str, stop_reason: str, failure: Failure | None) -> None:

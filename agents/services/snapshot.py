@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -22,6 +24,7 @@ from agents.models import (
     Tool,
 )
 from agents.services.calling import model_params, shaped
+from agents.services.histories import history_of, window_of
 from agents.services.messages import number, store_messages, to_part, to_type
 from agents.services.prompts import refresh_prompt
 from agents.types import AgentSpec, Json, ModelParams, ToolSpec, Transcript
@@ -31,6 +34,7 @@ from letta_site.core.clock import now
 from letta_site.core.ids import new_id
 from letta_site.core.types import Actor
 from memory.logic.edits import BlockView
+from memory.models import Block
 from memory.services.blocks import view_of
 
 
@@ -47,6 +51,7 @@ class Begun:
     actor: Actor
     started_at: datetime
     queued_ns: int
+    isolated_block_ids: tuple[str, ...] = ()
     stored_parts: set[str] = field(default_factory=set)
     metadata: Json = field(default_factory=dict)
     tended: bool = False
@@ -68,13 +73,14 @@ def begin_run(run_id: str) -> Begun | None:
         )
         inputs = _store_inputs(run)
         _clear_window(run, inputs)
-        blocks = block_views(run.agent_id)
+        isolated = tuple(run.conversation.isolated_block_ids)
+        blocks = block_views(run.agent_id, isolated)
         refresh_prompt(run.agent, run.conversation, blocks)
     actor = Actor(run.org_id, run.created_by_id or "", "user")
     queued_ns = int((started - run.created_at).total_seconds() * 1e9)
     transcript = load_transcript(run.conversation, system=run.options.get("override_system"))
     spec = agent_spec(
-        run.agent,
+        agent_within(run.conversation, run.agent),
         conversation_id=run.conversation_id,
         run_id=run.id,
         blocks=blocks,
@@ -87,6 +93,7 @@ def begin_run(run_id: str) -> Begun | None:
         actor,
         started,
         queued_ns,
+        isolated,
         metadata=run.metadata or {},
         tended=bool(run.agent.enable_sleeptime),
     )
@@ -125,10 +132,32 @@ def _input_value(row: Json, run: Run, moment: datetime) -> MessageValue:
     )
 
 
-def block_views(agent_id: str) -> tuple[BlockView, ...]:
-    """Return an agent's blocks in the order of attachment: one query."""
+def block_views(agent_id: str, isolated_ids: Sequence[str] = ()) -> tuple[BlockView, ...]:
+    """Return an agent's blocks in the order of attachment: one query, two with `isolated_ids`.
+
+    Those are a conversation's own copies, which stand in for the agent's of the same label.
+    """
+    return tuple(map(view_of, block_rows(agent_id, isolated_ids)))
+
+
+def block_rows(agent_id: str, isolated_ids: Sequence[str] = ()) -> list[Block]:
+    """Return what `block_views` shows, as rows."""
     links = AgentBlock.objects.filter(agent_id=agent_id).select_related("block")
-    return tuple(view_of(link.block) for link in links)
+    rows = [link.block for link in links]
+    if not isolated_ids:
+        return rows
+    own = {block.label: block for block in Block.objects.filter(pk__in=isolated_ids)}
+    return [own.get(row.label, row) for row in rows]
+
+
+def agent_within(conversation: Conversation, agent: Agent) -> Agent:
+    """Return the agent with the model that a conversation asks for; it is not to be saved."""
+    if not (conversation.model or conversation.model_settings):
+        return agent
+    within = copy(agent)
+    within.model = conversation.model or agent.model
+    within.model_settings = {**agent.model_settings, **(conversation.model_settings or {})}
+    return within
 
 
 def tool_specs(agent_id: str) -> tuple[ToolSpec, ...]:
@@ -179,10 +208,7 @@ def agent_spec(
 
 def load_transcript(conversation: Conversation, *, system: str | None = None) -> Transcript:
     """Return what is in a conversation's window: one query, whatever the history's length."""
-    head = [conversation.system_message_id, conversation.summary_message_id]
-    rows = Message.objects.filter(conversation=conversation).order_by("seq")
-    window = rows.filter(seq__gt=conversation.window_after_seq) | rows.filter(pk__in=head)
-    values = {value.id: value for value in map(to_type, window)}
+    values = {value.id: value for value in map(to_type, window_of(conversation))}
     first = values.pop(conversation.system_message_id or "", None)
     summary = values.pop(conversation.summary_message_id or "", None)
     return Transcript(
@@ -212,8 +238,8 @@ def rebuild_request(step: Step) -> Json:
 def _rebuild_body(step: Step, system: str, tools: list[Json]) -> Json:
     first, last = step.request["window"]
     params = step.request["params"]
-    rows = Message.objects.filter(agent_id=step.agent_id, seq__gte=first, seq__lte=last)
-    rows = rows.filter(conversation_id=step.run.conversation_id).exclude(role="summary")
+    rows = history_of(step.run.conversation).filter(seq__gte=first, seq__lte=last)
+    rows = rows.exclude(role="summary")
     head = Message.objects.filter(pk=step.request.get("summary_message_id"))
     chat = ChatRequest(
         model=ModelParams(step.model_handle),

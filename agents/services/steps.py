@@ -2,6 +2,7 @@
 
 from agents.models import Message, Step, ToolCall
 from agents.types import Json
+from letta_site.core.aio import write
 from letta_site.core.errors import NotFound
 from letta_site.core.paging import page
 from letta_site.core.types import Actor, PageQuery
@@ -26,6 +27,25 @@ def messages_of_steps(actor: Actor, steps: list[Step]) -> dict[str, list[Message
     for row in Message.objects.of(actor).filter(step_id__in=list(found)).order_by("seq"):
         found[row.step_id or ""].append(row)
     return found
+
+
+def set_feedback(
+    actor: Actor, step_id: str, *, feedback: str | None, tags: list[str] | None = None
+) -> Step:
+    """Note what a person thinks of a step, None taking it back. Raises NotFound."""
+    with write():
+        step = get_step(actor, step_id)
+        step.feedback = feedback
+        step.tags = step.tags if tags is None else tags
+        step.touch(actor, "feedback", "tags")
+    return step
+
+
+def work_of_run(actor: Actor, run_id: str) -> tuple[list[Step], list[ToolCall]]:
+    """Return the steps and tool calls of a run, in order."""
+    made = Step.objects.of(actor).filter(run_id=run_id).order_by("n")
+    called = ToolCall.objects.filter(org_id=actor.org_id, run_id=run_id).order_by("id")
+    return list(made), list(called)
 
 
 def tools_used(actor: Actor, run_id: str) -> list[str]:

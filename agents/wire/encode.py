@@ -114,11 +114,11 @@ class FrameEncoder:
     def _commit(self, event: StepCommitted) -> list[Json]:
         new = [message for message in event.messages if message.id not in self.sent]
         self.sent.update(message.id for message in new)
-        answers = [message for message in new if _is_answer(message, self.view)]
+        answers = [message for message in new if is_answer(message, self.view)]
         return [frame for message in answers for frame in encode_message(message, self.view)]
 
 
-def _is_answer(message: Message, view: View) -> bool:
+def is_answer(message: Message, view: View) -> bool:
     """Tell what belongs into an answer: not the caller's own words, nor heartbeats."""
     if message.role == "summary":
         return view.compaction

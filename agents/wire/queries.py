@@ -10,6 +10,7 @@ from letta_site.core.paging import MAX_LIMIT
 from letta_site.core.types import PageQuery
 
 Order = Literal["asc", "desc"]
+RunStatus = Literal["created", "running", "completed", "failed", "cancelled"]
 
 
 class Page(BaseModel):
@@ -94,7 +95,7 @@ class RunConditions(BaseModel):
 
     agent_id: str | None = None
     agent_ids: list[str] | None = None
-    statuses: list[str] | None = None
+    statuses: list[RunStatus] | None = None
     background: bool | None = None
     stop_reason: str | None = None
     conversation_id: str | None = None
@@ -126,7 +127,7 @@ class StepConditions(BaseModel):
     model: str | None = None
     start_date: datetime | None = None
     end_date: datetime | None = None
-    feedback: str | None = None
+    feedback: Literal["positive", "negative"] | None = None
     has_feedback: bool | None = None
     trace_ids: list[str] | None = None
     project_id: str | None = None

@@ -16,6 +16,7 @@ from agents.types import (
     ReasoningPart,
     RunInput,
     TextPart,
+    WhenBusy,
 )
 from agents.wire.messages import MessageType, View
 from letta_site.core.errors import Invalid, Malformed, NotReady
@@ -134,6 +135,7 @@ class LettaRequest(BaseModel):
     override_model: str | None = None
     override_system: str | None = None
     include_compaction_messages: bool = False
+    when_busy: Literal["queue", "reject", "interrupt"] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -168,12 +170,6 @@ class LettaStreamingRequest(LettaRequest):
                 raise _without_streaming(name, not usual)
         if self.background:
             raise _without_streaming("background", True)
-
-
-class LettaAsyncRequest(LettaRequest):
-    """The same, answered at once with a run."""
-
-    callback_url: str | None = Field(None, max_length=2000)
 
 
 class CancelAgentRunRequest(BaseModel):
@@ -211,8 +207,13 @@ def view_of(given: LettaRequest, *, text_is_reply: bool) -> View:
     )
 
 
-def run_input(agent_id: str, given: LettaRequest, *, run_type: str) -> RunInput:
-    """Return what the runner needs. Raises Malformed or Invalid on messages that say nothing."""
+def run_input(
+    agent_id: str, given: LettaRequest, *, run_type: str, when_busy: WhenBusy = "queue"
+) -> RunInput:
+    """Return what the runner needs. Raises Malformed or Invalid on messages that say nothing.
+
+    `when_busy` holds where the request does not say what to do about a run under way.
+    """
     if given.client_tools:
         raise NotReady("Tools that the client runs are not supported yet; leave client_tools out.")
     shown = given.model_dump(
@@ -221,8 +222,10 @@ def run_input(agent_id: str, given: LettaRequest, *, run_type: str) -> RunInput:
             "assistant_message_tool_name",
             "assistant_message_tool_kwarg",
             "include_return_message_types",
+            "include_compaction_messages",
         }
     )
+    otids = [item.otid for item in given.messages or () if item.otid]
     return RunInput(
         agent_id=agent_id,
         messages=input_messages(given),
@@ -235,6 +238,8 @@ def run_input(agent_id: str, given: LettaRequest, *, run_type: str) -> RunInput:
         metadata={"run_type": run_type},
         callback_url=getattr(given, "callback_url", None),
         resend_key=resend_key(given),
+        otid=otids[-1][:200] if otids else None,
+        when_busy=given.when_busy or when_busy,
     )
 
 
@@ -268,7 +273,7 @@ def _message(given: MessageCreate) -> InputMessage:
         raise Invalid("Message content is empty or invalid")
     return InputMessage(
         role=given.role,
-        parts=tuple(_part(part) for part in parts),
+        parts=tuple(to_part(part) for part in parts),
         name=given.name,
         otid=given.otid or str(uuid.uuid4()),
         sender_id=given.sender_id,
@@ -276,7 +281,8 @@ def _message(given: MessageCreate) -> InputMessage:
     )
 
 
-def _part(part: TextContent | ImageContent | ReasoningContent) -> Part:
+def to_part(part: TextContent | ImageContent | ReasoningContent) -> Part:
+    """Return the value of a part of a content list. Raises Invalid for a picture nobody can get."""
     if isinstance(part, TextContent):
         return TextPart(clean_text(part.text))
     if isinstance(part, ReasoningContent):

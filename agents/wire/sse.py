@@ -8,7 +8,6 @@ npm client stops at it even inside a text).
 import asyncio
 import json
 import uuid
-from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -36,34 +35,17 @@ class Ear(Protocol):
     async def aclose(self) -> None: ...
 
 
-class Replayed:
-    """An ear that first hears again what is stored of its run."""
-
-    def __init__(self, stored: Iterable[Event], ref: RunRef, ear: Ear) -> None:
-        self._stored = deque(stored)
-        self._ref = ref
-        self._ear = ear
-
-    def __aiter__(self) -> "Replayed":
-        return self
-
-    async def __anext__(self) -> tuple[RunRef, Event]:
-        if self._stored:
-            return self._ref, self._stored.popleft()
-        return await anext(self._ear)
-
-    async def aclose(self) -> None:
-        """Stop listening."""
-        await self._ear.aclose()
-
-
 @dataclass(frozen=True, slots=True)
 class StreamOptions:
-    """What a caller gets besides messages. `numbered`: frames carry `seq_id`, from 1."""
+    """What a caller gets besides messages.
+
+    `numbered`: frames carry `seq_id`, from 1; those up to `starting_after` are left out.
+    """
 
     pings: bool = True
     error_event: bool = True
     numbered: bool = False
+    starting_after: int = 0
 
 
 def frame(body: Json, *, event: str | None = None) -> bytes:
@@ -73,29 +55,55 @@ def frame(body: Json, *, event: str | None = None) -> bytes:
     return (f"event: {event}\n{line}" if event else line).encode("ascii")
 
 
-def ping(run_id: str) -> Json:
+def ping(run_id: str, seq_id: int | None = None) -> Json:
     """Return a message that only shows that the server is there, and which run this is."""
-    return header(f"ping-{uuid.uuid4()}", "ping", now(), step_id=None, run_id=run_id)
+    head = header(f"ping-{uuid.uuid4()}", "ping", now(), step_id=None, run_id=run_id)
+    return head | {"seq_id": seq_id}
+
+
+@dataclass(slots=True)
+class _Counter:
+    """Numbers the frames of one stream, and leaves out those that the reader has."""
+
+    options: StreamOptions
+    run_id: str
+    count: int = 0
+
+    def frames(self, bodies: Iterable[Json], *, event: str | None = None) -> list[bytes]:
+        if not self.options.numbered:
+            return [frame(body, event=event) for body in bodies]
+        found = []
+        for body in bodies:
+            self.count += 1
+            if self.count > self.options.starting_after:
+                whole = body | {"run_id": self.run_id, "seq_id": self.count}
+                found.append(frame(whole, event=event))
+        return found
+
+    def ping(self) -> bytes:
+        if not self.options.pings:
+            return COMMENT
+        known = max(self.count, self.options.starting_after)
+        return frame(ping(self.run_id, known or None))
 
 
 async def write_stream(
     ear: Ear, encoder: FrameEncoder, options: StreamOptions
 ) -> AsyncIterator[bytes]:
     """Yield the frames of a run until it ends. Closes `ear` whatever happens."""
-    count = 0
+    counter = _Counter(options, encoder.run_id)
     async with aclosing(ear):
         if options.pings:
-            yield frame(ping(encoder.run_id))
+            yield counter.ping()
         while True:
             event = await _next(ear)
             if event is None:
-                yield frame(ping(encoder.run_id)) if options.pings else COMMENT
+                yield counter.ping()
                 continue
-            for body in encoder.frames(event):
-                count += 1
-                yield frame(body | {"seq_id": count} if options.numbered else body)
+            for piece in counter.frames(encoder.frames(event)):
+                yield piece
             if isinstance(event, RunFinished):
-                for last in write_end(event, encoder.run_id, options):
+                for last in write_end(event, counter):
                     yield last
                 return
 
@@ -109,11 +117,16 @@ async def _next(ear: Ear) -> Event | None:
     return event
 
 
-def write_end(end: RunFinished, run_id: str, options: StreamOptions) -> list[bytes]:
+def write_end(end: RunFinished, counter: _Counter) -> list[bytes]:
     """Return the last frames of a stream."""
-    stop = frame(encode_stop(end.stop_reason))
+    options = counter.options
+    if counter.count + 2 < options.starting_after:
+        # The server died before it stored all that this reader has seen; the end is new to it.
+        counter.count = options.starting_after
+    last = counter.frames([encode_stop(end.stop_reason)])
     if end.failure is None:
-        return [stop, frame(encode_end(end)), DONE]
-    if not options.error_event:
-        return [stop, DONE]
-    return [stop, frame(encode_failure(end.failure, run_id=run_id), event="error"), DONE]
+        last += counter.frames([encode_end(end)])
+    elif options.error_event:
+        failed = encode_failure(end.failure, run_id=counter.run_id)
+        last += counter.frames([failed], event="error")
+    return [*last, DONE]

@@ -37,6 +37,12 @@ class Conflict(AppError):
     code = "CONFLICT"
 
 
+class Gone(AppError):
+    """It was there once, and is kept no longer."""
+
+    code = "EXPIRED"
+
+
 class TooLarge(AppError):
     """A body or value exceeds its limit."""
 

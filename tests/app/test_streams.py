@@ -109,7 +109,7 @@ def test_a_background_stream_is_numbered(agent: Any, openai: FakeOpenAI) -> None
     openai.push(Reply(calls=(call,)), "Done.")
     found = stream(agent["id"], {"background": True, **STREAMING}, path="messages")
     numbers = [frame["seq_id"] for frame in found.frames if frame.get("seq_id")]
-    assert numbers == [1, 2, 3]
+    assert numbers == [1, 2, 3, 4, 5]  # the stop and the usage too
     assert Run.objects.get().background
 
 

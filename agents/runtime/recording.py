@@ -1,0 +1,148 @@
+"""Recordings of background runs: read from any point, also after the run, the reader or the server.
+
+Every reader hears the recording, never the bus: pieces of words are joined before anybody numbers
+them, so that the same frames have the same numbers whenever they are read.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import replace
+
+from agents.engine.events import (
+    Event,
+    ReasoningDelta,
+    RunFinished,
+    StepCommitted,
+    TextDelta,
+    ToolCallDelta,
+)
+from agents.models import Run
+from agents.runtime import bus
+from agents.runtime.ears import Ear, Replayed
+from agents.services.run_events import drop_old_events, load_events, store_events
+from agents.services.runs import ref_of
+from agents.types import RunRef
+from letta_site.core.aio import in_db, spawn
+
+JOIN_S = 0.03  # pieces that come within this time become one
+STORE_S = 0.5
+
+_live: dict[str, "_Recording"] = {}
+
+
+class _Recording:
+    """What a run has told so far. `stored` of its events are in the database."""
+
+    def __init__(self, ref: RunRef) -> None:
+        self.ref = ref
+        self.events: list[Event] = []
+        self.stored = 0
+        self._news = asyncio.Event()
+
+    def add(self, events: Sequence[Event]) -> None:
+        self.events += events
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+
+    async def wait(self) -> None:
+        await self._news.wait()
+
+    async def store(self) -> None:
+        fresh = self.events[self.stored :]
+        if fresh:
+            await in_db(store_events, self.ref.run_id, self.stored + 1, fresh)
+            self.stored += len(fresh)
+
+
+class _Follower:
+    """An ear on a recording, from its beginning."""
+
+    def __init__(self, recording: _Recording) -> None:
+        self._recording = recording
+        self._at = 0
+
+    def __aiter__(self) -> "_Follower":
+        return self
+
+    async def __anext__(self) -> tuple[RunRef, Event]:
+        while self._at >= len(self._recording.events):
+            await self._recording.wait()
+        self._at += 1
+        return self._recording.ref, self._recording.events[self._at - 1]
+
+    async def aclose(self) -> None:
+        """Nothing to give back."""
+
+
+def start(ref: RunRef) -> None:
+    """Record a run from now on; call it before the run tells anything."""
+    if ref.run_id in _live:
+        return
+    _live[ref.run_id] = _Recording(ref)
+    ear = bus.subscribe(ref.run_id)
+    spawn(_record(_live[ref.run_id], ear), name=f"recording of {ref.run_id}")
+
+
+async def follow(run: Run) -> Ear:
+    """Return an ear that hears a background run from its beginning."""
+    if run.id in _live:
+        return _Follower(_live[run.id])
+    ref, ear = ref_of(run), bus.subscribe(run.id)
+    return Replayed(await in_db(load_events, run), ref, ear)
+
+
+async def _record(recording: _Recording, ear: bus.Subscription) -> None:
+    last = time.monotonic()
+    try:
+        async with aclosing(ear):
+            while True:
+                events = await _next(ear)
+                recording.add(events)
+                ended = isinstance(events[-1], RunFinished)
+                if ended or _whole(events) or time.monotonic() - last > STORE_S:
+                    await recording.store()
+                    last = time.monotonic()
+                if ended:
+                    break
+        await in_db(drop_old_events)
+    finally:
+        _live.pop(recording.ref.run_id, None)
+
+
+async def _next(ear: bus.Subscription) -> list[Event]:
+    """Return what comes next, and what comes right after a piece of a message."""
+    _, first = await ear.get()
+    if isinstance(first, ReasoningDelta | TextDelta | ToolCallDelta):
+        await asyncio.sleep(JOIN_S)
+    return join([first, *ear.take_waiting()])
+
+
+def _whole(events: Sequence[Event]) -> bool:
+    return any(isinstance(event, StepCommitted) for event in events)
+
+
+def join(events: Sequence[Event]) -> list[Event]:
+    """Return the events with neighbouring pieces of one part of one message made one."""
+    joined: list[Event] = []
+    for event in events:
+        whole = _joined(joined[-1], event) if joined else None
+        if whole is None:
+            joined.append(event)
+        else:
+            joined[-1] = whole
+    return joined
+
+
+def _joined(one: Event, two: Event) -> Event | None:
+    if isinstance(one, TextDelta) and isinstance(two, TextDelta):
+        same = one.message_id == two.message_id
+        return replace(one, text=one.text + two.text) if same else None
+    if isinstance(one, ReasoningDelta) and isinstance(two, ReasoningDelta):
+        same = one.message_id == two.message_id
+        return replace(one, text=one.text + two.text) if same else None
+    if isinstance(one, ToolCallDelta) and isinstance(two, ToolCallDelta):
+        same = (one.message_id, one.index) == (two.message_id, two.index)
+        return replace(one, arguments=one.arguments + two.arguments) if same else None
+    return None

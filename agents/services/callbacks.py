@@ -1,0 +1,29 @@
+"""Telling somebody else's server that a run has ended: what to tell, and how it went."""
+
+from agents.models import Run
+from agents.services.message_lists import run_replies
+from agents.services.runs import ACTIVE
+from agents.types import Message
+from letta_site.core.aio import write
+from letta_site.core.clock import now
+
+
+def load_ended(run_id: str) -> tuple[Run, list[Message]] | None:
+    """Return a run that is to call back, with its agent and what it said; None if it is not."""
+    rows = Run.objects.select_related("agent").filter(pk=run_id, callback_sent_at=None)
+    run: Run | None = rows.exclude(status__in=ACTIVE).exclude(callback_url=None).first()
+    return (run, run_replies(run)) if run else None
+
+
+def store_outcome(run_id: str, status_code: int | None, error: str | None) -> None:
+    """Note how a callback went."""
+    with write():
+        Run.objects.filter(pk=run_id).update(
+            callback_sent_at=now(), callback_status_code=status_code, callback_error=error
+        )
+
+
+def list_uncalled() -> list[str]:
+    """Return the ids of ended runs whose callback the last process did not get to."""
+    rows = Run.objects.exclude(status__in=ACTIVE).exclude(callback_url=None)
+    return list(rows.filter(callback_sent_at=None).values_list("id", flat=True))
