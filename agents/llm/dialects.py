@@ -26,7 +26,8 @@ class Dialect:
     formats it takes, best first. `names`: whether messages may carry a name. `strict_roles`: one
     system message at the head, then user and assistant in turn. `thinking`: where settings for
     thinking go in the body: "body", "google", or empty for nowhere. `effort`: whether it takes an
-    effort for models of any name. `tool_text`: models may write their calls into the text.
+    effort for models of any name. `tool_text`: models may write their calls, and
+    their thoughts, into the text.
     """
 
     never: frozenset[str] = frozenset()

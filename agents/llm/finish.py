@@ -14,6 +14,7 @@ from agents.llm.base import ModelEntry
 from agents.llm.dialects import Dialect
 from agents.llm.faults import Lost, Unusable
 from agents.llm.parse_reply import ReplyBuffer
+from agents.llm.thoughts import Thoughts
 from agents.llm.to_openai import sent_parts
 from agents.llm.tolerant import MAX_CALLS, tidy_call
 from agents.llm.tool_text import Holdback, calls_in_text
@@ -35,7 +36,9 @@ class Hearing:
     def of(cls, request: ChatRequest, dialect: Dialect) -> Hearing:
         """Return the ear for a request."""
         tools = tuple(tool.name for tool in request.tools) if dialect.tool_text else ()
-        return cls(tools, Holdback() if tools and request.stream else None)
+        thoughts = Thoughts() if dialect.tool_text else None
+        holdback = Holdback() if tools and request.stream else None
+        return cls(tools, holdback, ReplyBuffer(thoughts=thoughts))
 
     def hear(self, chunk: Any) -> Iterator[ReplyDelta]:
         """Take a chunk of a stream; yield what of it can be shown. Raises Unusable."""
@@ -80,7 +83,7 @@ def _pieces(calls: Sequence[ToolCall]) -> Iterator[ReplyDelta]:
 def made_reply(request: ChatRequest, model: ModelEntry, body: Json, hearing: Hearing) -> Reply:
     """Return the whole answer, with its calls mended where they have one meaning."""
     buffer = hearing.buffer
-    buffer.text, buffer.reasoning = clean_text(buffer.text), clean_text(buffer.reasoning)
+    buffer.finish()
     text, calls = buffer.text, buffer.tool_calls()
     if not calls:
         text, calls = calls_in_text(text, hearing.tools)

@@ -8,6 +8,7 @@ from typing import Any
 from agents.engine.arguments import MAX_ARGUMENT_CHARS
 from agents.engine.ports import ReplyDelta
 from agents.engine.repair import clean_text
+from agents.llm.thoughts import Thoughts
 from agents.llm.tolerant import MAX_CALLS, MAX_ID_CHARS
 from agents.types import Json, ToolCall, Usage
 
@@ -36,6 +37,7 @@ class ReplyBuffer:
     usage: Usage = field(default_factory=Usage)
     model: str = ""
     id: str = ""
+    thoughts: Thoughts | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -64,6 +66,12 @@ class ReplyBuffer:
         """Return the calls in order, each with an id of its own."""
         ordered = [call for _, call in sorted(self.calls.items())]
         return tuple(ToolCall(call.id, call.name, call.arguments or "{}") for call in ordered)
+
+    def finish(self) -> None:
+        """Let nothing be kept back any more, and leave nothing that cannot be stored."""
+        if self.thoughts:
+            self._add_words(*self.thoughts.rest())
+        self.text, self.reasoning = clean_text(self.text), clean_text(self.reasoning)
 
     def raw(self) -> Json:
         """Return the answer in the provider's form, put together again if it was streamed."""
@@ -99,15 +107,20 @@ class ReplyBuffer:
     def _add_delta(self, delta: Json) -> list[ReplyDelta]:
         found: list[ReplyDelta] = []
         if reasoning := _plain(delta.get("reasoning_content") or delta.get("reasoning")):
-            self.reasoning += reasoning
-            found.append(ReplyDelta(reasoning=clean_text(reasoning)))
+            found += self._add_words(reasoning, "")
         if text := _plain(delta.get("content") or delta.get("refusal")):
-            self.text += text
-            found.append(ReplyDelta(text=clean_text(text)))
+            thought, words = self.thoughts.feed(text) if self.thoughts else ("", text)
+            found += self._add_words(thought, words)
         for place, piece in enumerate(_rows(delta.get("tool_calls"))):
             if (new := self._add_call(piece, place)) is not None:
                 found.append(new)
         return found
+
+    def _add_words(self, thought: str, words: str) -> list[ReplyDelta]:
+        self.reasoning += thought
+        self.text += words
+        found = [ReplyDelta(reasoning=clean_text(thought))] if thought else []
+        return [*found, ReplyDelta(text=clean_text(words))] if words else found
 
     def _add_call(self, piece: Json, place: int) -> ReplyDelta | None:
         index = self._index_of(piece, place)

@@ -72,6 +72,20 @@ def test_a_reasoning_model(api: Api, fake_openai: FakeOpenAI) -> None:
     assert spoken["content"] == "Hi."
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+def test_thoughts_in_the_text_are_not_words(
+    api: Api, fake_openai: FakeOpenAI, streamed: bool
+) -> None:
+    agent = create(api)
+    fake_openai.push("<think>They greet me.</think>\n\nHi there.")
+    if streamed:
+        frames = stream(agent["id"], {**HELLO, "stream_tokens": True}).frames
+    else:
+        frames = send(agent["id"], HELLO).json()["messages"]
+    assert "".join(one.get("reasoning", "") for one in frames) == "They greet me."
+    assert "".join(one.get("content", "") for one in frames) == "Hi there."
+
+
 def test_an_old_config_is_heard_too(api: Api, fake_openai: FakeOpenAI) -> None:
     config = {
         "model": "gpt-5-mini",

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.engine.arguments import MAX_ARGUMENT_CHARS, read_arguments, unreadable_steps
+from agents.llm.thoughts import Thoughts
 from agents.llm.tolerant import known_name, read_object, tidy_call
 from agents.llm.tool_text import Holdback, calls_in_text
 from agents.types import ToolCall
@@ -185,6 +186,27 @@ def test_what_is_kept_back_comes_in_the_end_and_nothing_twice(pieces: list[str])
     whole = "".join(pieces)
     assert shown + holdback.rest(whole) == whole
     assert "<tool_call>" not in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "thought", "words"),
+    [
+        ("Hello.", "", "Hello."),
+        ("<think>Hm, x < y.</think>\n\nHello.", "Hm, x < y.", "Hello."),
+        ("\n<think>Hm.", "Hm.", ""),
+        ("<think></think>Hello.", "", "Hello."),
+        ("<thinking is hard>", "", "<thinking is hard>"),
+        ("I <think> so.", "", "I <think> so."),
+        ("<th", "", "<th"),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_thoughts_in_tags(text: str, thought: str, words: str, size: int) -> None:
+    reader = Thoughts()
+    pairs = [reader.feed(text[at : at + size]) for at in range(0, len(text), size)]
+    pairs.append(reader.rest())
+    assert "".join(pair[0] for pair in pairs) == thought
+    assert "".join(pair[1] for pair in pairs) == words
 
 
 def test_steps_without_a_readable_call_are_counted() -> None:
