@@ -268,8 +268,7 @@ def test_a_talk_ends_by_its_limit_or_a_speaker(
     openai.push(choose(crew[1]), "one")
     assert ("Bea", "one") in spoken(say(f"groups/{group['id']}"))
     assert len(openai.chats) == 2
-    config = {"manager_type": "dynamic", "max_turns": 5}
-    api.send("PATCH", f"/v1/groups/{group['id']}", {"manager_config": config})
+    api.send("PATCH", f"/v1/groups/{group['id']}", {"manager_config": {"max_turns": 5}})
     openai.push(choose(crew[1]), "two, BASTA")
     say(f"groups/{group['id']}")
     assert len(openai.chats) == 4
