@@ -55,11 +55,11 @@ def get_group(request: HttpRequest, group_id: GroupId) -> Json:
 
 @router.patch("/{group_id}")
 def update_group(request: HttpRequest, group_id: GroupId, given: GroupUpdate) -> Json:
-    agent_ids, block_ids = given.agent_ids, given.shared_block_ids
+    agent_ids, block_ids, manager = given.agent_ids, given.shared_block_ids, given.manager_config
     draft = groups.GroupDraft(
         agent_ids=None if agent_ids is None else tuple(agent_ids),
         block_ids=None if block_ids is None else tuple(block_ids),
-        manager=given.manager_config.model_dump() if given.manager_config else {},
+        manager=manager.model_dump(exclude_unset=True) if manager else {},
         fields=given.model_dump(include={"description", "project_id"}),
     )
     return encode_group(groups.update_group(request.auth, group_id, draft))

@@ -18,6 +18,7 @@ from agents.runtime.bus import Subscription
 from agents.services import group_talks
 from agents.services.group_talks import Company, Speaker
 from agents.services.messages import spoken
+from agents.services.sleeptime import KINDS
 from agents.types import InputMessage, Message, RunInput, RunRef, TextPart, ToolCall, Usage
 from letta_site.core.aio import in_db, spawn
 from letta_site.core.errors import AppError, Invalid
@@ -31,7 +32,8 @@ _GOES_ON = ("end_turn", "tool_rule", "max_steps")
 _YOUR_TURN = "It is your turn to speak."
 _CHOOSE = (
     "You lead this talk. Those who can speak:\n{members}\n\nCall choose_next_participant with the "
-    "id of the one who is to speak next. When the talk has reached its aim, say {token} instead."
+    "id of the one who is to speak next. When the talk has reached its aim, say {token} instead. "
+    'For example, call choose_next_participant with {{"next_speaker_agent_id": "{example}"}}'
 )
 
 # One talk of a group at a time.
@@ -63,6 +65,7 @@ class _Talk:
     usage: Usage = field(default_factory=Usage)
     step_count: int = 0
     refs: list[RunRef] = field(default_factory=list)
+    followers: list[str] = field(default_factory=list)
     stop_reason: str = "end_turn"
 
     async def announce(self) -> None:
@@ -74,7 +77,12 @@ class _Talk:
         group_id = self.company.group_id
         news = await in_db(group_talks.unheard_by, group_id, speaker.agent_id)
         messages = (*news, *more) or (self.notice(_YOUR_TURN),)
-        turn = await self.run(speaker, messages)
+        try:
+            turn = await self.run(speaker, messages)
+        except _Stopped:
+            # What it was told is in its history, whatever became of its answer.
+            await in_db(group_talks.end_turn, group_id, speaker.agent_id, len(news), ())
+            raise
         leads = self.company.manager and speaker.agent_id == self.company.manager.agent_id
         said = () if leads or not turn.words else (self._quote(speaker, turn.words),)
         await in_db(group_talks.end_turn, group_id, speaker.agent_id, len(news), said)
@@ -101,6 +109,7 @@ class _Talk:
         self.usage += end.usage
         self.step_count += end.step_count
         self.stop_reason = end.stop_reason
+        self.followers += end.run_ids
         if end.failure or end.stop_reason not in _GOES_ON:
             raise _Stopped(end)
 
@@ -115,9 +124,13 @@ class _Talk:
         return InputMessage("user", (said,), sender_id=speaker.agent_id, group_id=group_id)
 
     def end(self, failure: Failure | None = None) -> RunFinished:
-        """Return the end of the talk."""
+        """Return the end of the talk, with the runs it was made of and those that follow it.
+
+        Of a sleeptime group only those that follow, as in the answer of its agent itself.
+        """
         stop = "error" if failure and self.stop_reason in _GOES_ON else self.stop_reason
-        runs = tuple(ref.run_id for ref in self.refs)
+        turns = [] if self.company.manager_type in KINDS else [ref.run_id for ref in self.refs]
+        runs = (*turns, *self.followers)
         return RunFinished(stop, self.usage, self.step_count, None, failure, runs)
 
 
@@ -148,8 +161,8 @@ async def _dynamic(talk: _Talk) -> None:
     """Let the manager choose who speaks, until it or a speaker says the word that ends it."""
     token = talk.company.termination_token
     await talk.announce()
-    for _ in range(talk.company.max_turns or DEFAULT_MAX_TURNS):
-        chosen = await _choose(talk)
+    for n in range(talk.company.max_turns or DEFAULT_MAX_TURNS):
+        chosen = await _choose(talk, talk.company.members[n % len(talk.company.members)])
         if chosen is None:
             return
         turn = await talk.speak(chosen)
@@ -157,16 +170,16 @@ async def _dynamic(talk: _Talk) -> None:
             return
 
 
-async def _choose(talk: _Talk) -> Speaker | None:
-    company = talk.company
+async def _choose(talk: _Talk, example: Speaker) -> Speaker | None:
+    company, token = talk.company, talk.company.termination_token
     listed = "\n".join(
         f"- {one.agent_id} ({one.name}) {one.description}".rstrip() for one in company.members
     )
-    ask = talk.notice(_CHOOSE.format(members=listed, token=company.termination_token))
+    ask = talk.notice(_CHOOSE.format(members=listed, token=token, example=example.agent_id))
     if company.manager is None:
         return None
     turn = await talk.speak(company.manager, ask)
-    if company.termination_token and company.termination_token in turn.words:
+    if token and token in turn.words:
         return None
     members = {one.agent_id: one for one in company.members}
     chosen = [_chosen_id(call) for call in turn.calls if call.name == CHOOSING]

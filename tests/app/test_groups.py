@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from typing import Any
 
 import pytest
 
 from agents.models import GroupMember, Run
 from letta_site.core.types import Actor
-from tests.app.company import fetch, make, names, say, settle, texts, use
+from tests.app.company import fetch, make, names, say, settle, texts, together, use
 from tests.app.conftest import Api
 from tests.app.posting import Stream, play, post, read
 from tests.fakes.openai_replies import Call, Failure, Reply
@@ -266,8 +268,7 @@ def test_a_talk_ends_by_its_limit_or_a_speaker(
     openai.push(choose(crew[1]), "one")
     assert ("Bea", "one") in spoken(say(f"groups/{group['id']}"))
     assert len(openai.chats) == 2
-    config = {"manager_type": "dynamic", "max_turns": 5}
-    api.send("PATCH", f"/v1/groups/{group['id']}", {"manager_config": config})
+    api.send("PATCH", f"/v1/groups/{group['id']}", {"manager_config": {"max_turns": 5}})
     openai.push(choose(crew[1]), "two, BASTA")
     say(f"groups/{group['id']}")
     assert len(openai.chats) == 4
@@ -292,9 +293,16 @@ def test_a_sleeptime_group_is_its_talking_agent(api: Api, openai: FakeOpenAI) ->
     blocks = [{"label": "human", "value": ""}]
     main = make(api, name="Sam", memory_blocks=blocks, enable_sleeptime=True)
     group = main["managed_group"]
+    config = {"manager_type": "sleeptime", "sleeptime_agent_frequency": 1}
+    api.send("PATCH", f"/v1/groups/{group['id']}", {"manager_config": config})
     openai.push("Hello.")
-    assert spoken(say(f"groups/{group['id']}")) == [("Sam", "Hello.")]
+    answer = say(f"groups/{group['id']}")
+    assert spoken(answer) == [("Sam", "Hello.")]
     assert fetch(api, f"groups/{group['id']}")["turns_counter"] == 1
+    (follower,) = answer.json()["usage"]["run_ids"]
+    assert fetch(api, f"runs/{follower}")["agent_id"] == group["agent_ids"][0]
+    told = [one["content"] for one in fetch(api, f"groups/{group['id']}/messages")]
+    assert told[1:] == ["hello", "Hello."]
 
 
 def test_a_failing_speaker_ends_the_talk(api: Api, crew: list[Any], openai: FakeOpenAI) -> None:
@@ -302,8 +310,46 @@ def test_a_failing_speaker_ends_the_talk(api: Api, crew: list[Any], openai: Fake
     openai.push("I am first.", Failure(401, {"error": {"message": "no"}}))
     assert say(f"groups/{group['id']}").status_code >= 400
     assert Run.objects.count() == 2
+    openai.requests.clear()
     openai.push("a", "b", "c")
-    assert len(spoken(say(f"groups/{group['id']}"))) == 3
+    # Whoever has not had a turn yet goes first, and hears all; nobody hears anything twice.
+    assert [one[0] for one in spoken(say(f"groups/{group['id']}"))] == ["Cy", "Ann", "Bea"]
+    assert texts(openai.chats[0])[1:] == ["hello", "Ann: I am first.", "hello"]
+    assert texts(openai.chats[2])[1:4] == ["hello", "Ann: I am first.", "hello"]
+
+
+def test_stopping_the_speaker_ends_the_talk(api: Api, crew: list[Any], openai: FakeOpenAI) -> None:
+    group = form(api, crew)
+    held = threading.Event()
+    openai.push("I am first.", Reply("too late", wait_for=held))
+    cancel = f"/v1/agents/{crew[1]['id']}/messages/cancel"
+
+    async def scenario() -> Any:
+        given = {"messages": [{"role": "user", "content": "Go."}]}
+        talk = asyncio.create_task(post(f"/v1/groups/{group['id']}/messages", given))
+        while len(openai.chats) < 2:
+            await asyncio.sleep(0.02)
+        assert (await post(cancel, {})).status_code == 200
+        return await talk
+
+    try:
+        answer = play(scenario)
+    finally:
+        held.set()
+    assert spoken(answer) == [("Ann", "I am first.")]
+    assert answer.json()["stop_reason"]["stop_reason"] == "cancelled"
+    assert Run.objects.count() == 2
+
+
+def test_requests_to_one_group_wait_for_each_other(
+    api: Api, crew: list[Any], openai: FakeOpenAI
+) -> None:
+    group = form(api, crew)
+    path, given = f"/v1/groups/{group['id']}/messages", {"input": "Go."}
+    answers = together(lambda: post(path, given), lambda: post(path, given))
+    assert [len(spoken(one)) for one in answers] == [3, 3]
+    order = list(Run.objects.order_by("created_at").values_list("agent_id", flat=True))
+    assert order == [one["id"] for one in crew] * 2
 
 
 def test_an_empty_group_says_so(api: Api, openai: FakeOpenAI) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -206,3 +208,28 @@ def test_a_call_by_hand(api: Api, boss: Any, openai: FakeOpenAI) -> None:
     result = play(scenario).json()
     assert (result["status"], result["func_return"]) == ("success", "By hand.")
     assert "from the agent Boss" in texts(openai.chats[0])[-1]
+
+
+def test_stopping_the_one_who_waits(api: Api, boss: Any, openai: FakeOpenAI) -> None:
+    ann, held = worker(api, "Ann"), threading.Event()
+    openai.push(ask(ann), Reply("At last.", wait_for=held))
+
+    async def scenario() -> Any:
+        given = {"messages": [{"role": "user", "content": "Go."}]}
+        sent = asyncio.create_task(post(f"/v1/agents/{boss['id']}/messages", given))
+        while len(openai.chats) < 2:
+            await asyncio.sleep(0.02)
+        await post(f"/v1/agents/{boss['id']}/messages/cancel", {})
+        answer = await sent
+        held.set()
+        await settle()
+        return answer
+
+    try:
+        answer = play(scenario)
+    finally:
+        held.set()
+    assert answer.json()["stop_reason"]["stop_reason"] == "cancelled"
+    assert Run.objects.get(agent_id=boss["id"]).status == "cancelled"
+    # The message was delivered, and is answered.
+    assert Run.objects.get(agent_id=ann["id"]).status == "completed"

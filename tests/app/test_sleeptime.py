@@ -6,9 +6,19 @@ from typing import Any
 
 import pytest
 
+from agents.engine.events import RunFinished
 from agents.models import Group, Run
-from tests.app.company import fetch, make, names, say, texts, use
+from agents.runtime import boot
+from agents.runtime.followups import follow_up
+from agents.services.runs import open_run
+from agents.services.snapshot import begin_run
+from agents.types import InputMessage, RunInput, TextPart, Usage
+from letta_site.core.aio import in_db
+from letta_site.core.ids import DEFAULT_ORG_ID, DEFAULT_USER_ID
+from letta_site.core.types import Actor
+from tests.app.company import fetch, make, names, say, settle, texts, use
 from tests.app.conftest import Api
+from tests.app.posting import play
 from tests.fakes.openai_replies import Call, Failure, Reply
 from tests.fakes.openai_server import FakeOpenAI
 
@@ -194,3 +204,59 @@ def test_voice_agents_are_tended_by_their_buffer(api: Api, openai: FakeOpenAI) -
     assert "0. user: jazz please\n1. assistant: Sure." in told and "louder" not in told
     passages = fetch(api, f"agents/{agent['id']}/archival-memory")
     assert [one["text"] for one in passages] == ["Bob asked for jazz."]
+
+
+@pytest.mark.parametrize("agent_type", ["memgpt_v2_agent", "memgpt_agent", "react_agent"])
+def test_other_types_have_the_same_tools(api: Api, openai: FakeOpenAI, agent_type: str) -> None:
+    agent = make(api, agent_type=agent_type, enable_sleeptime=True, memory_blocks=BLOCKS)
+    assert names(agent) == ["send_message", "conversation_search", "archival_memory_search"]
+    assert tending(api, agent)["agent_type"] == "sleeptime_agent"
+
+
+def test_nobody_tends_the_one_who_tends(api: Api, openai: FakeOpenAI) -> None:
+    agent = make(api, agent_type="sleeptime_agent", enable_sleeptime=True)
+    assert agent["managed_group"] is None
+
+
+def test_a_voice_agent_works_alone_too(api: Api, openai: FakeOpenAI) -> None:
+    agent = make(api, agent_type="voice_convo_agent")
+    openai.push(Reply(calls=(Call("send_message", {"message": "Yes."}),)))
+    assert say(f"agents/{agent['id']}").json()["messages"][0]["content"] == "Yes."
+
+
+def test_a_block_of_the_agents_own_making_is_shared(
+    api: Api, main: Any, openai: FakeOpenAI
+) -> None:
+    every(api, main, 1)
+    tool = next(t for t in fetch(api, "tools/?limit=100") if t["name"] == "memory")
+    api.send("PATCH", f"/v1/agents/{main['id']}/tools/attach/{tool['id']}")
+    new = {"command": "create", "path": "/memories/plans", "description": "-", "file_text": "Rest"}
+    openai.push(Reply(calls=(Call("memory", new),)), "Planned.")
+    say(f"agents/{main['id']}")
+    assert "plans" in labels(tending(api, main))
+
+
+def test_what_waits_at_a_stop_is_taken_up_at_the_start(
+    api: Api, main: Any, openai: FakeOpenAI
+) -> None:
+    every(api, main, 1)
+
+    async def stopped() -> None:
+        # The server goes down with the run still in its queue.
+        actor = Actor(DEFAULT_ORG_ID, DEFAULT_USER_ID)
+        wish = RunInput(main["id"], (InputMessage("user", (TextPart("hi"),)),))
+        ref, _ = await in_db(open_run, actor, wish)
+        begun = await in_db(begin_run, ref.run_id)
+        assert begun is not None and begun.tended
+        end, opened = await follow_up(begun, RunFinished("end_turn", Usage(), 1))
+        assert [one.run_id for one, _ in opened] == list(end.run_ids) != []
+
+    async def started() -> None:
+        await boot.start()
+        await settle()
+
+    play(stopped)
+    openai.push(Reply(calls=(Call("memory_finish_edits"),)))
+    play(started)
+    run = Run.objects.get(metadata__run_type="sleeptime")
+    assert run.status == "completed"
