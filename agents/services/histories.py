@@ -41,7 +41,9 @@ def ordered_history(conversation: Conversation) -> "QuerySet[Message]":
     if not conversation.lineage:
         return history_of(conversation).annotate(place=F("seq"))
     system = When(pk=conversation.system_message_id, then=Value(0))
-    return history_of(conversation).annotate(place=Case(system, default=F("seq"), output_field=BigIntegerField()))
+    return history_of(conversation).annotate(
+        place=Case(system, default=F("seq"), output_field=BigIntegerField())
+    )
 
 
 def window_ids(conversations: Sequence[Conversation]) -> dict[str, list[str]]:

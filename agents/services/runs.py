@@ -78,7 +78,7 @@ def ref_of(run: Run) -> RunRef:
         run.conversation_id,
         run.org_id,
         background=run.background,
-        calls_back=bool(run.callback_url),
+        calls_back=bool(run.callback_url or run.batch_id),
     )
 
 
