@@ -40,6 +40,7 @@ def drop_old_events() -> None:
 def load_events(run: Run) -> list[Event]:
     """Return what a run has told, with its end if it has ended, told or not."""
     events = stored_events(run.id)
+    run.refresh_from_db()
     if run.status in ACTIVE or (events and isinstance(events[-1], RunFinished)):
         return events
     return [*events, end_of(run)]
