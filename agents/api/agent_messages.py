@@ -17,10 +17,10 @@ from agents.services import (
     previews,
 )
 from agents.types import Json
-from agents.wire.agent_requests import CompactionRequest
+from agents.wire.agent_requests import CompactionRequest, GenerateRequest
 from agents.wire.agents import encode_agent
 from agents.wire.ids import AgentId, MessageId
-from agents.wire.message_edits import GenerateRequest, MessageEdit, encode_generation
+from agents.wire.message_edits import MessageEdit, encode_generation
 from agents.wire.messages import View, encode_history
 from agents.wire.queries import MessageConditions, Page
 from agents.wire.requests import (

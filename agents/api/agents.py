@@ -10,7 +10,6 @@ from agents.types import Json
 from agents.wire.agent_requests import (
     AgentFields,
     CreateAgentRequest,
-    GenerateRequest,
     UpdateAgent,
     blocks_of,
     columns_of,
@@ -22,7 +21,6 @@ from agents.wire.callers import caller_of
 from agents.wire.contexts import encode_context
 from agents.wire.ids import AgentId
 from agents.wire.queries import AgentConditions, AgentPage, strings
-from letta_site.core.errors import NotReady
 
 
 def _wanted(given: AgentConditions) -> agent_lists.AgentFilter:
@@ -130,12 +128,3 @@ def _recompile(
 
 router.post("/{agent_id}/recompile")(_recompile)
 router.post("/{agent_id}/system-prompt/recompile", operation_id="recompile_old")(_recompile)
-
-
-@router.post("/{agent_id}/generate")
-def generate(request: HttpRequest, agent_id: AgentId, given: GenerateRequest) -> Json:
-    agents.get_agent(request.auth, agent_id)
-    raise NotReady(
-        "A single question to the agent's model is not supported yet.",
-        todo=f"POST /v1/agents/{agent_id}/messages instead.",
-    )

@@ -19,7 +19,15 @@ def list_messages(
     found = message_lists.list_all_messages(
         request.auth, query=page.query(limit=100), conversation_id=conditions.conversation_id
     )
-    return encode_history(found, conditions.view(text_is_reply=True))
+    return [
+        shown
+        for message, agent_type in found
+        for shown in encode_history([message], _view(conditions, agent_type))
+    ]
+
+
+def _view(conditions: MessageConditions, agent_type: str) -> View:
+    return conditions.view(text_is_reply=strategy_of(agent_type).reply == "text")
 
 
 @router.get("/{message_id}")

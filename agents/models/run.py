@@ -14,6 +14,9 @@ class Batch(Owned):
     id = id_field(maker("job"))
     callback_url = models.CharField(max_length=2083, null=True)
     cancelled_at = models.DateTimeField(null=True)
+    callback_sent_at = models.DateTimeField(null=True)
+    callback_status_code = models.IntegerField(null=True)
+    callback_error = models.TextField(null=True)
 
     class Meta:
         indexes = [models.Index(fields=["org", "created_at", "id"], name="batch_page")]

@@ -7,7 +7,12 @@ from collections.abc import Callable, Sequence
 from django.conf import settings
 
 from agents.models import Run
-from agents.services.callbacks import load_ended, store_outcome
+from agents.services.callbacks import (
+    load_ended,
+    load_ended_batch,
+    store_batch_outcome,
+    store_outcome,
+)
 from agents.types import Json, Message
 from letta_site.core.aio import in_db, spawn
 from letta_site.core.errors import AppError
@@ -32,15 +37,22 @@ def start(run_id: str) -> None:
 async def call_back(run_id: str) -> None:
     """Post the result of a run to where its sender wants it, and store the outcome."""
     found = await in_db(load_ended, run_id)
-    if found is None:
-        return
-    run, messages = found
-    body = json.dumps(_source[0]()(run, messages)).encode()
+    if found:
+        run, messages = found
+        told = await _post(run.callback_url or "", _source[0]()(run, messages))
+        await in_db(store_outcome, run_id, *told)
+    batch = await in_db(load_ended_batch, run_id)
+    if batch:
+        ended = "cancelled" if batch.cancelled_at else "completed"
+        told = await _post(batch.callback_url or "", {"job_id": batch.id, "status": ended})
+        await in_db(store_batch_outcome, batch.id, *told)
+
+
+async def _post(url: str, body: Json) -> tuple[int | None, str | None]:
+    """Return the status that the address answered with, or why it could not be told."""
     limits = Limits(settings.CALLBACK_TIMEOUT_S, private=settings.ALLOW_PRIVATE_CALLBACKS)
-    status, error = None, None
     try:
-        status = await post_json(run.callback_url or "", body, limits)
+        return await post_json(url, json.dumps(body).encode(), limits), None
     except AppError as failed:
-        error = failed.what
-        log.warning("The callback of run %s failed: %s", run_id, error)
-    await in_db(store_outcome, run_id, status, error)
+        log.warning("A callback failed: %s", failed.what)
+        return None, failed.what

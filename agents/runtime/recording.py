@@ -5,10 +5,13 @@ them, so that the same frames have the same numbers whenever they are read.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
+
+from django.db import DatabaseError
 
 from agents.engine.events import (
     Event,
@@ -21,10 +24,17 @@ from agents.engine.events import (
 from agents.models import Run
 from agents.runtime import bus
 from agents.runtime.ears import Ear, Replayed
-from agents.services.run_events import drop_old_events, load_events, store_events
+from agents.services.run_events import (
+    drop_old_events,
+    load_events,
+    store_events,
+    stored_events,
+)
 from agents.services.runs import ref_of
 from agents.types import RunRef
 from letta_site.core.aio import in_db, spawn
+
+log = logging.getLogger(__name__)
 
 JOIN_S = 0.03  # pieces that come within this time become one
 STORE_S = 0.5
@@ -50,10 +60,21 @@ class _Recording:
         await self._news.wait()
 
     async def store(self) -> None:
+        """Keep what is new; when that fails, its readers still hear it from here."""
         fresh = self.events[self.stored :]
-        if fresh:
+        try:
             await in_db(store_events, self.ref.run_id, self.stored + 1, fresh)
+        except DatabaseError:
+            log.exception("What run %s told could not be stored", self.ref.run_id)
+        else:
             self.stored += len(fresh)
+
+    async def take_up(self) -> None:
+        """Begin with what the run told before the server was restarted."""
+        before = await in_db(stored_events, self.ref.run_id)
+        self.stored = len(before)
+        if before:
+            self.add(before)
 
 
 class _Follower:
@@ -97,6 +118,7 @@ async def _record(recording: _Recording, ear: bus.Subscription) -> None:
     last = time.monotonic()
     try:
         async with aclosing(ear):
+            await recording.take_up()
             while True:
                 events = await _next(ear)
                 recording.add(events)

@@ -1,6 +1,8 @@
 """Telling somebody else's server that a run has ended: what to tell, and how it went."""
 
-from agents.models import Run
+from django.db.models import Q
+
+from agents.models import Batch, Run
 from agents.services.message_lists import run_replies
 from agents.services.runs import ACTIVE
 from agents.types import Message
@@ -23,7 +25,25 @@ def store_outcome(run_id: str, status_code: int | None, error: str | None) -> No
         )
 
 
+def load_ended_batch(run_id: str) -> Batch | None:
+    """Return the batch of a run that is to call back, if this run was the last of it to end."""
+    batch: Batch | None = Batch.objects.filter(runs=run_id, callback_sent_at=None).first()
+    if batch is None or not batch.callback_url:
+        return None
+    return None if Run.objects.filter(batch=batch, status__in=ACTIVE).exists() else batch
+
+
+def store_batch_outcome(batch_id: str, status_code: int | None, error: str | None) -> None:
+    """Note how the callback of a batch went."""
+    with write():
+        Batch.objects.filter(pk=batch_id).update(
+            callback_sent_at=now(), callback_status_code=status_code, callback_error=error
+        )
+
+
 def list_uncalled() -> list[str]:
     """Return the ids of ended runs whose callback the last process did not get to."""
-    rows = Run.objects.exclude(status__in=ACTIVE).exclude(callback_url=None)
-    return list(rows.filter(callback_sent_at=None).values_list("id", flat=True))
+    alone = Q(callback_url__isnull=False, callback_sent_at=None)
+    together = Q(batch__callback_url__isnull=False, batch__callback_sent_at=None)
+    rows = Run.objects.exclude(status__in=ACTIVE).filter(alone | together)
+    return list(rows.values_list("id", flat=True))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db.models import BigIntegerField, Case, F, Q, QuerySet, Value, When
 
 from agents.models import Conversation, Message
 
@@ -41,7 +41,9 @@ def ordered_history(conversation: Conversation) -> "QuerySet[Message]":
     if not conversation.lineage:
         return history_of(conversation).annotate(place=F("seq"))
     system = When(pk=conversation.system_message_id, then=Value(0))
-    return history_of(conversation).annotate(place=Case(system, default=F("seq")))
+    return history_of(conversation).annotate(
+        place=Case(system, default=F("seq"), output_field=BigIntegerField())
+    )
 
 
 def window_ids(conversations: Sequence[Conversation]) -> dict[str, list[str]]:

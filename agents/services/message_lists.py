@@ -1,10 +1,9 @@
 """Reading histories."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import F, Q, QuerySet
 
 from agents.models import Agent, Conversation, Message, Run
 from agents.services.histories import ordered_history, scope_of
@@ -67,19 +66,22 @@ def list_conversation_messages(
 
 def list_all_messages(
     actor: Actor, *, query: PageQuery, conversation_id: str | None = None
-) -> list[MessageValue]:
-    """Return messages of all agents, always oldest first, as `list_messages` does for one."""
-    rows = Message.objects.of(actor)
+) -> list[tuple[MessageValue, str]]:
+    """Return messages of all agents, each with its agent's type, always oldest first.
+
+    Cursors are points in time, as in `list_messages`.
+    """
+    rows = Message.objects.of(actor).annotate(agent_type=F("agent__agent_type"))
     if conversation_id:
         rows = rows.filter(conversation_id=conversation_id)
-    cursors = {"created_at__gt": query.after, "created_at__lt": query.before}
-    for side, cursor in cursors.items():
+    for side, cursor in (("gt", query.after), ("lt", query.before)):
         if cursor:
-            rows = rows.filter(**{side: _moment_of(actor, cursor)})
+            rows = rows.filter(_beside(actor, cursor, side))
     down = query.order == "desc"
-    ordering = ("-created_at", "-seq") if down else ("created_at", "seq")
+    keys = ("created_at", "agent_id", "seq")
+    ordering = [f"-{key}" if down else key for key in keys]
     found = list(rows.order_by(*ordering)[: check_limit(query.limit)])
-    return [to_type(row) for row in (reversed(found) if down else found)]
+    return [(to_type(row), row.agent_type) for row in (reversed(found) if down else found)]
 
 
 def get_message(actor: Actor, message_id: str) -> tuple[MessageValue, str]:
@@ -91,11 +93,17 @@ def get_message(actor: Actor, message_id: str) -> tuple[MessageValue, str]:
     return to_type(row), row.agent.agent_type
 
 
-def _moment_of(actor: Actor, message_id: str) -> datetime:
+def _beside(actor: Actor, message_id: str, side: str) -> Q:
+    """Return the condition for messages on one side of this one; those of a step share a time."""
     row: Message | None = Message.objects.of(actor).filter(pk=message_id).first()
     if row is None:
         raise NotFound(f"No message found with id '{message_id}'.")
-    return row.created_at
+    same_time = Q(created_at=row.created_at)
+    return (
+        Q(**{f"created_at__{side}": row.created_at})
+        | same_time & Q(**{f"agent_id__{side}": row.agent_id})
+        | same_time & Q(agent_id=row.agent_id) & Q(**{f"seq__{side}": row.seq})
+    )
 
 
 def _between(rows: QuerySet[Message], query: PageQuery, agent_id: str) -> QuerySet[Message]:

@@ -8,8 +8,8 @@ from django.db.models import Q
 from agents.engine.events import Event, Failure, RunFinished, StepCommitted
 from agents.models import Message, Run
 from agents.services.messages import to_type
-from agents.services.runs import ACTIVE, get_run
-from agents.types import RunInput, Usage
+from agents.services.runs import ACTIVE, get_run, stored_input
+from agents.types import Json, RunInput, Usage
 from letta_site.core.clock import now
 from letta_site.core.errors import Conflict
 from letta_site.core.types import Actor
@@ -43,16 +43,26 @@ def _by_key(given: RunInput) -> Run | None:
 
 
 def _by_otid(conversation_id: str, given: RunInput) -> Run | None:
-    """Find by the sender's own id: any run still under way, or the same request of today.
+    """Find by the sender's own id: the same words still under way, or the same request of today.
 
     Some clients give every message the same otid. Those are new messages, not resends.
     """
     if not given.otid:
         return None
-    same = Q(resend_key=given.resend_key, created_at__gt=now() - SAME_OTID_FOR)
-    rows = Run.objects.filter(conversation_id=conversation_id, otid=given.otid)
-    found: Run | None = rows.filter(Q(status__in=ACTIVE) | same).order_by("-seq").first()
-    return found
+    lately = Q(status__in=ACTIVE) | Q(created_at__gt=now() - SAME_OTID_FOR)
+    rows = Run.objects.filter(conversation_id=conversation_id, otid=given.otid).filter(lately)
+    return next((run for run in rows.order_by("-seq") if _same(run, given)), None)
+
+
+def _same(run: Run, given: RunInput) -> bool:
+    if run.resend_key == given.resend_key:
+        return True
+    # While it is under way, a reader may come back in another way, e.g. for a stream.
+    return run.status in ACTIVE and _words(run.input) == _words(stored_input(given))
+
+
+def _words(rows: list[Json]) -> list[tuple[str, list[Json]]]:
+    return [(row["role"], row["content"]) for row in rows]
 
 
 def _by_body(conversation_id: str, given: RunInput) -> Run | None:

@@ -39,11 +39,17 @@ def drop_old_events() -> None:
 
 def load_events(run: Run) -> list[Event]:
     """Return what a run has told, with its end if it has ended, told or not."""
-    rows = RunEvent.objects.filter(run=run).order_by("n").values_list("event", flat=True)
-    events = [to_event(row) for row in rows]
+    events = stored_events(run.id)
+    run.refresh_from_db()
     if run.status in ACTIVE or (events and isinstance(events[-1], RunFinished)):
         return events
     return [*events, end_of(run)]
+
+
+def stored_events(run_id: str) -> list[Event]:
+    """Return what is stored of what a run told, in order."""
+    rows = RunEvent.objects.filter(run_id=run_id).order_by("n").values_list("event", flat=True)
+    return [to_event(row) for row in rows]
 
 
 def readable_run(actor: Actor, run_id: str) -> Run:

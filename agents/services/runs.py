@@ -53,7 +53,7 @@ def insert_run(actor: Actor, conversation: Conversation, given: RunInput) -> Run
         conversation_id=conversation.id,
         seq=agent.last_seq,
         background=given.background,
-        input=[_stored_input(message) for message in given.messages],
+        input=stored_input(given),
         options=run_options(given),
         request_config=given.request_config,
         metadata=given.metadata,
@@ -78,7 +78,7 @@ def ref_of(run: Run) -> RunRef:
         run.conversation_id,
         run.org_id,
         background=run.background,
-        calls_back=bool(run.callback_url),
+        calls_back=bool(run.callback_url or run.batch_id),
     )
 
 
@@ -100,7 +100,12 @@ def locked_conversation(actor: Actor, given: RunInput) -> Conversation:
     raise NotFound(f"Agent with ID {given.agent_id} not found")
 
 
-def _stored_input(message: InputMessage) -> Json:
+def stored_input(given: RunInput) -> list[Json]:
+    """Return the messages of a request as they are stored with its run."""
+    return [_stored_message(message) for message in given.messages]
+
+
+def _stored_message(message: InputMessage) -> Json:
     return {
         "role": message.role,
         "content": [from_part(part) for part in message.parts],

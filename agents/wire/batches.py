@@ -21,9 +21,9 @@ def encode_batch(batch: Batch, ended: Json) -> Json:
         "background": True,
         "agent_id": None,
         "callback_url": batch.callback_url,
-        "callback_sent_at": None,
-        "callback_status_code": None,
-        "callback_error": None,
+        "callback_sent_at": stamp(batch.callback_sent_at),
+        "callback_status_code": batch.callback_status_code,
+        "callback_error": batch.callback_error,
         "ttft_ns": None,
         "total_duration_ns": None,
     }

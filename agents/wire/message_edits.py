@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Discriminator, Field, RootModel, Tag
+from pydantic import BaseModel, Discriminator, RootModel, Tag
 
 from agents.engine.ports import Reply
 from agents.types import Json, Part, TextPart
@@ -75,15 +75,6 @@ class MessageEdit(RootModel[Update]):
         if isinstance(given, str):
             return (TextPart(given),)
         return tuple(to_part(part) for part in given)
-
-
-class GenerateRequest(BaseModel):
-    """One question to an agent's model."""
-
-    prompt: str = Field(min_length=1)
-    system_prompt: str | None = None
-    override_model: str | None = None
-    response_schema: dict[str, Any] | None = None
 
 
 def encode_generation(reply: Reply) -> Json:

@@ -18,7 +18,7 @@ from agents.types import (
     TextPart,
     WhenBusy,
 )
-from agents.wire.messages import MessageType, View
+from agents.wire.messages import MessageType
 from letta_site.core.errors import Invalid, Malformed, NotReady
 
 _DATA_URL = re.compile(r"data:(?P<type>[\w.+-]+/[\w.+-]+);base64,(?P<data>.+)\Z", re.DOTALL)
@@ -192,19 +192,6 @@ def _without_streaming(name: str, value: bool) -> Malformed:
 
 
 # --- to the inside ---------------------------------------------------------------------------
-
-
-def view_of(given: LettaRequest, *, text_is_reply: bool) -> View:
-    """Return how the caller wants to see the answer."""
-    types = given.include_return_message_types
-    return View(
-        text_is_reply=text_is_reply,
-        use_assistant_message=given.use_assistant_message,
-        tool_name=given.assistant_message_tool_name,
-        tool_kwarg=given.assistant_message_tool_kwarg,
-        types=None if types is None else frozenset(types),
-        compaction=given.include_compaction_messages,
-    )
 
 
 def run_input(

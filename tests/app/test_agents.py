@@ -334,16 +334,10 @@ def test_a_preview_shows_the_request_and_stores_nothing(api: Api) -> None:
 
 @pytest.mark.parametrize(
     ("path", "body"),
-    [("/generate", {"prompt": "x"}), ("/summarize", None)],
+    [("/summarize", None)],
 )
 def test_what_is_not_there_yet_says_so(api: Api, path: str, body: Any) -> None:
     agent = create(api)
     response = api.send("POST", f"/v1/agents/{agent['id']}{path}", body)
     assert response.status_code == 501
     assert "not supported yet" in response.json()["detail"]
-
-
-def test_messages_cannot_be_changed(api: Api) -> None:
-    agent = create(api)
-    path = f"/v1/agents/{agent['id']}/messages/{agent['message_ids'][0]}"
-    assert api.send("PATCH", path, {"content": "x"}).status_code == 405

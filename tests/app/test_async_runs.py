@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from agents.models import Run
+from agents.models import Batch, Run
 from agents.runtime import boot
 from letta_site.core.aio import in_db
 from letta_site.core.errors import Invalid
@@ -144,6 +144,29 @@ def test_a_callback_that_was_due_is_made_after_a_restart(
             await asyncio.sleep(0.02)
 
     play(scenario)
+
+
+def test_a_batch_calls_back_once_at_its_end(
+    api: Api,
+    agent: Any,  # noqa: F811
+    openai: FakeOpenAI,  # noqa: F811
+    hook: Hook,
+    settings: Any,
+) -> None:
+    settings.ALLOW_PRIVATE_CALLBACKS = True
+    requests = [{"agent_id": agent["id"], "input": str(n)} for n in range(2)]
+    body = {"requests": requests, "callback_url": hook.url}
+
+    async def scenario() -> Any:
+        made = (await post("/v1/messages/batches", body)).json()
+        while await in_db(Batch.objects.filter(callback_sent_at=None).exists):
+            await asyncio.sleep(0.02)
+        return made
+
+    made = play(scenario)
+    assert hook.told == [{"job_id": made["id"], "status": "completed"}]
+    shown = api.get(f"/v1/messages/batches/{made['id']}").json()
+    assert shown["callback_status_code"] == 200
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from agents.engine.events import RunFinished, StepCommitted, TextDelta
 from agents.models import Run, RunEvent
-from agents.runtime import recording
+from agents.runtime import boot, recording
 from agents.runtime.recording import join
 from agents.services.run_events import from_event, to_event
 from agents.types import Message, ReasoningPart, TextPart, ToolCall, ToolReturn, Usage
@@ -151,6 +151,26 @@ def test_a_run_that_the_server_did_not_survive_ends_for_its_reader(
         ("stop_reason", 41),
         ("error_message", 42),
     ]
+
+
+def test_a_run_that_is_taken_up_again_goes_on_counting(
+    agent: Any,  # noqa: F811
+    openai: FakeOpenAI,  # noqa: F811
+) -> None:
+    openai.push("Some words.", "Other words.")
+    first = shown(begin(agent["id"], BACKGROUND))
+    run = Run.objects.get()
+    RunEvent.objects.filter(run=run).last().delete()  # its end
+    Run.objects.update(status="created")
+
+    async def scenario() -> Stream:
+        await boot.start()
+        return await read(await post(f"/v1/runs/{run.id}/stream", {}))
+
+    again = shown(play(scenario))
+    assert again[0] == first[0]
+    assert [frame["seq_id"] for frame in again] == list(range(1, len(again) + 1))
+    assert [frame.get("content") for frame in again[:2]] == ["Some words.", "Other words."]
 
 
 def test_what_cannot_be_read_again(api: Api, agent: Any, openai: FakeOpenAI) -> None:  # noqa: F811

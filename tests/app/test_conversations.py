@@ -295,7 +295,7 @@ def test_cancelling(api: Api, agent: Any, openai: FakeOpenAI) -> None:  # noqa: 
 def test_a_stream_is_found_by_its_conversation(api: Api, agent: Any, openai: FakeOpenAI) -> None:  # noqa: F811
     made = create(api, agent["id"])
     path = f"/v1/conversations/{made['id']}"
-    openai.push(Reply("One two three.", delay_s=0.1))
+    openai.push(Reply("One two three.", delay_s=1))
     said = {"role": "user", "content": "hi", "otid": "mine"}
     body = {"messages": [said], "background": True}
 

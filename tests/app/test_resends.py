@@ -89,6 +89,18 @@ def test_one_otid_for_different_messages_is_no_resend(agent: Any, openai: FakeOp
     assert Run.objects.count() == 3
 
 
+def test_no_words_are_lost_to_an_otid_that_is_used_again(
+    agent: Any,  # noqa: F811
+    openai: FakeOpenAI,  # noqa: F811
+) -> None:
+    openai.answer_with(lambda _: Reply("Slow.", delay_s=0.3))
+    said = [{"role": "user", "content": text, "otid": "mine"} for text in ("one", "two")]
+    one, two = ({"messages": [message]} for message in said)
+    again = {"max_steps": 9, **one}
+    assert len(together(agent["id"], (one, {}), (two, {}), (again, {}))) == 3
+    assert Run.objects.count() == 2
+
+
 def test_the_same_words_again_are_a_new_message(agent: Any, openai: FakeOpenAI) -> None:  # noqa: F811
     together(agent["id"], (HELLO, {}), (HELLO, {}))
     assert Run.objects.count() == 2

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agents.models import Batch, Run, Step
+from agents.models import Batch, Message, Run, Step
 from letta_site.core.aio import in_db
 from letta_site.core.types import Actor
 from tests.app.conftest import Api
@@ -123,17 +123,21 @@ def test_overrides_hold_for_one_send(agent: Any, openai: FakeOpenAI) -> None:  #
 
 
 def test_messages_of_all_agents(api: Api, agent: Any, openai: FakeOpenAI, stranger: Actor) -> None:  # noqa: F811
-    other = make(api)
+    other = make(api, agent_type="memgpt_v2_agent")
+    Message.objects.filter(agent_id=other["id"]).exclude(role="system").delete()
     send(agent["id"], {"input": "one"})
+    openai.push(Reply("A thought.", calls=(Call("send_message", {"message": "Said."}),)))
     send(other["id"], {"input": "two"})
     rows = api.get("/v1/messages/").json()
     said = [one["content"] for one in rows if one["message_type"] == "user_message"]
     assert said == ["one", "two"]
+    kinds = [one["message_type"] for one in rows[-2:]]
+    assert kinds == ["reasoning_message", "assistant_message"]
     ids = [one["id"] for one in rows]
     assert [one["id"] for one in api.get("/v1/messages/", {"limit": 2}).json()] == ids[-2:]
     assert api.get("/v1/messages/", {"after": ids[-1]}).json() == []
     assert [one["id"] for one in api.get("/v1/messages/", {"before": ids[1]}).json()] == ids[:1]
-    assert api.get(f"/v1/messages/{ids[-1]}").json() == [rows[-1]]
+    assert api.get(f"/v1/messages/{ids[-1]}").json() == rows[-2:]
     unknown = "message-00000000-0000-4000-8000-000000000000"
     assert api.get(f"/v1/messages/{unknown}").status_code == 404
     assert api.get("/v1/messages/", {"after": unknown}).status_code == 404
