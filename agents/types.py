@@ -10,6 +10,8 @@ Role = Literal["system", "user", "assistant", "tool", "summary", "approval"]
 Status = Literal["success", "error"]
 Json = dict[str, Any]
 
+CLIENT_TOOL = "client"  # the type of a tool that the caller of the API runs itself
+
 
 @dataclass(frozen=True, slots=True)
 class TextPart:
@@ -163,12 +165,28 @@ class AgentSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Pending:
+    """Calls that have waited, with their answers: a run that finds them begins with them.
+
+    `held` are calls of the same reply that needed no answer. `answers` has a row for each call of
+    `request`: {"type": "approval", "tool_call_id", "approve", "reason"}, or {"type": "tool",
+    "tool_call_id", "tool_return", "status", "stdout", "stderr"}. `followed`: words came with them.
+    """
+
+    request: Message
+    held: tuple[ToolCall, ...]
+    answers: tuple[Json, ...]
+    followed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Transcript:
     """What is in the window: the compiled system prompt, the summary, the messages, in order."""
 
     system: str
     messages: tuple[Message, ...]
     summary: Message | None = None
+    pending: Pending | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,14 +235,19 @@ class ToolContext:
 
 @dataclass(frozen=True, slots=True)
 class InputMessage:
-    """A message as a client sent it."""
+    """A message as a client sent it. `approvals` are answers to calls that wait, in role approval.
+
+    An answer is a row of `Pending.answers`, or, for all calls of a request at once, one with
+    "approval_request_id" in place of "tool_call_id".
+    """
 
     role: Role
-    parts: tuple[Part, ...]
+    parts: tuple[Part, ...] = ()
     name: str | None = None
     otid: str | None = None
     sender_id: str | None = None
     group_id: str | None = None
+    approvals: tuple[Json, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +255,8 @@ class RunInput:
     """A request to an agent, as the desk hands it to the runner.
 
     `request_config` is what the wire shows of it, `metadata` likewise (`run_type`);
-    `resend_key` tells a resend of the same request.
+    `resend_key` tells a resend of the same request. `client_tools` are {"name", "description",
+    "parameters"}: tools that the caller runs itself.
     """
 
     agent_id: str
@@ -243,6 +267,7 @@ class RunInput:
     conversation_id: str | None = None
     override_model: str | None = None
     override_system: str | None = None
+    client_tools: tuple[Json, ...] = ()
     request_config: Json = field(default_factory=dict)
     metadata: Json = field(default_factory=dict)
     callback_url: str | None = None

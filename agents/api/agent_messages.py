@@ -8,6 +8,7 @@ from ninja import Query
 from ninja.errors import HttpError
 
 from agents.api.routers import agents_router as router
+from agents.engine.approvals import PENDING, PendingApproval
 from agents.engine.events import RunFinished
 from agents.engine.strategies import strategy_of
 from agents.runtime import runner
@@ -164,6 +165,8 @@ async def _answer(request: HttpRequest, agent_id: str, given: LettaRequest) -> J
                 break
     if event.failure:
         failed = event.failure
+        if failed.kind == PENDING:
+            raise PendingApproval(failed.detail)
         raise LLMError(failed.kind, failed.message, todo=failed.todo, detail=failed.detail)
     return encode_response(frames, event)
 

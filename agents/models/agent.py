@@ -105,6 +105,7 @@ class Conversation(Owned):
 
     What the model sees is: the system message, the summary (if any), then every message with
     `seq > window_after_seq`. A boundary, not a list of ids: a step costs the same at any length.
+    `pending` is the message whose tool calls wait for an answer.
     """
 
     id = id_field(maker("conv"))
@@ -114,6 +115,10 @@ class Conversation(Owned):
     system_message_id = models.CharField(max_length=60, null=True)
     summary_message_id = models.CharField(max_length=60, null=True)
     window_after_seq = models.BigIntegerField(default=0)
+    # Neither constraint nor cascade: messages go only with their conversation.
+    pending = models.ForeignKey(
+        "agents.Message", models.DO_NOTHING, null=True, related_name="+", db_constraint=False
+    )
     compiled_versions = models.JSONField(default=dict)
 
     class Meta:

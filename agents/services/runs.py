@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 
 from agents.engine.events import Failure
 from agents.models import Agent, Conversation, Run
+from agents.services.approvals import admit
 from agents.services.messages import from_part
 from agents.types import InputMessage, Json, RunInput, RunRef
 from letta_site.core.aio import write
@@ -16,6 +17,7 @@ from letta_site.core.paging import page
 from letta_site.core.types import Actor, PageQuery
 
 ACTIVE = ("created", "running")
+_LOCKED = ("agent__org_id", "agent__last_seq", "agent__timezone")
 
 # Which run status each stop reason means; every reason not named here is a failure.
 STATUS_OF_STOP: dict[str, str] = {
@@ -36,11 +38,12 @@ def open_run(actor: Actor, given: RunInput) -> tuple[RunRef, int]:
     """Store a request durably and give it its place in the conversation's queue.
 
     From here on nothing of it is lost. Returns the run and its sequence number. Raises NotFound
-    for an unknown agent or conversation.
+    for an unknown agent or conversation; what `approvals.admit` raises while calls wait.
     """
     with write():
         conversation = _locked_conversation(actor, given)
         agent, conversation_id = conversation.agent, conversation.id
+        messages = admit(conversation, given.messages)
         agent.last_seq += 1
         run = Run.objects.create(
             org_id=agent.org_id,
@@ -48,7 +51,7 @@ def open_run(actor: Actor, given: RunInput) -> tuple[RunRef, int]:
             conversation_id=conversation_id,
             seq=agent.last_seq,
             background=given.background,
-            input=[_stored_input(message) for message in given.messages],
+            input=[_stored_input(message) for message in messages],
             options=run_options(given),
             request_config=given.request_config,
             metadata=given.metadata,
@@ -66,7 +69,7 @@ def _locked_conversation(actor: Actor, given: RunInput) -> Conversation:
     wanted = given.conversation_id
     rows = rows.filter(pk=wanted) if wanted else rows.filter(is_default=True)
     locked = rows.select_related("agent").select_for_update(of=("agent",))
-    found: Conversation | None = locked.only("id", "agent__org_id", "agent__last_seq").first()
+    found: Conversation | None = locked.only("id", "pending_id", *_LOCKED).first()
     if found is not None:
         return found
     if wanted and Agent.objects.of(actor).filter(pk=given.agent_id).exists():
@@ -82,6 +85,7 @@ def _stored_input(message: InputMessage) -> Json:
         "otid": message.otid,
         "sender_id": message.sender_id,
         "group_id": message.group_id,
+        "approvals": list(message.approvals),
     }
 
 
@@ -92,6 +96,7 @@ def run_options(given: RunInput) -> Json:
         "stream_tokens": given.stream_tokens,
         "override_model": given.override_model,
         "override_system": given.override_system,
+        "client_tools": list(given.client_tools),
     }
 
 

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from agents.engine.ports import ChatRequest
@@ -20,9 +21,10 @@ from agents.models import (
     Step,
     Tool,
 )
+from agents.services.approvals import take_over
 from agents.services.messages import number, store_messages, to_part, to_type
 from agents.services.prompts import refresh_prompt
-from agents.types import AgentSpec, Json, ModelParams, ToolSpec, Transcript
+from agents.types import CLIENT_TOOL, AgentSpec, Json, ModelParams, ToolSpec, Transcript
 from agents.types import Message as MessageValue
 from letta_site.core.aio import write
 from letta_site.core.clock import now
@@ -48,7 +50,8 @@ class Begun:
 def begin_run(run_id: str) -> Begun | None:
     """Mark a waiting run as running, put its input into the history, and load what it needs.
 
-    Returns None when the run is not waiting any more (it was cancelled in the queue).
+    Returns None when the run is not waiting any more (it was cancelled in the queue). Raises what
+    `approvals.take_over` does while calls wait for an answer.
     """
     with write():
         rows = Run.objects.select_related("agent", "conversation")
@@ -59,6 +62,7 @@ def begin_run(run_id: str) -> Begun | None:
         Run.objects.filter(pk=run_id).update(
             status="running", started_at=started, heartbeat_at=started
         )
+        pending = take_over(run)
         inputs = _store_inputs(run)
         _clear_window(run, inputs)
         blocks = block_views(run.agent_id)
@@ -73,7 +77,9 @@ def begin_run(run_id: str) -> Begun | None:
         blocks=blocks,
         options=run.options,
     )
-    return Begun(spec, transcript, tuple(inputs), actor, started, queued_ns)
+    return Begun(
+        spec, replace(transcript, pending=pending), tuple(inputs), actor, started, queued_ns
+    )
 
 
 def _store_inputs(run: Run) -> list[MessageValue]:
@@ -105,6 +111,7 @@ def _input_value(row: Json, run: Run, moment: datetime) -> MessageValue:
         otid=row.get("otid"),
         sender_id=row.get("sender_id"),
         group_id=row.get("group_id"),
+        approvals=tuple(row.get("approvals", ())),
         run_id=run.id,
     )
 
@@ -119,6 +126,13 @@ def tool_specs(agent_id: str) -> tuple[ToolSpec, ...]:
     """Return an agent's tools in the order of attachment: one query."""
     links = AgentTool.objects.filter(agent_id=agent_id).select_related("tool")
     return tuple(tool_spec(link.tool) for link in links)
+
+
+def with_client_tools(tools: tuple[ToolSpec, ...], rows: Iterable[Json]) -> tuple[ToolSpec, ...]:
+    """Return tools with those that the caller runs itself; of two with one name, the caller's."""
+    theirs = {row["name"]: ToolSpec(**row, tool_type=CLIENT_TOOL) for row in rows}
+    own = tuple(theirs.pop(tool.name, tool) for tool in tools)
+    return own + tuple(theirs.values())
 
 
 def tool_spec(row: Tool) -> ToolSpec:
@@ -163,7 +177,7 @@ def agent_spec(
         timezone=agent.timezone,
         model=model_params(agent, handle=options.get("override_model")),
         window_tokens=agent.context_window_limit,
-        tools=tool_specs(agent.id),
+        tools=with_client_tools(tool_specs(agent.id), options.get("client_tools", ())),
         blocks=blocks,
         tool_rules=tuple(agent.tool_rules),
         max_steps=options.get("max_steps", 50),

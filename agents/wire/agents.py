@@ -4,6 +4,7 @@ from typing import Any
 
 from agents.models import Agent, AgentSecret
 from agents.types import Json
+from agents.wire.approvals import encode_pending
 from agents.wire.moments import stamp
 from agents.wire.tools import encode_tool
 from memory.models import Block
@@ -102,6 +103,7 @@ def encode_agent(agent: Agent) -> Json:
     blocks = [encode_block(link.block) for link in agent.block_links.all()]
     secrets = [_secret(row) for row in agent.secret_rows.all()]
     rows: Any = getattr(agent, "window_rows", ())
+    waiting: Any = getattr(agent, "waiting", ())
     return {
         **{name: getattr(agent, name) for name in _PLAIN},
         "created_at": stamp(agent.created_at),
@@ -122,7 +124,7 @@ def encode_agent(agent: Agent) -> Json:
         "sources": [],
         "identity_ids": [],
         "identities": [],
-        "pending_approval": None,
+        "pending_approval": encode_pending(waiting[0].pending) if waiting else None,
         "multi_agent_group": None,
         "managed_group": None,
     }
