@@ -179,8 +179,7 @@ def _opens_turn(message: Message, before: Message | None) -> bool:
 def _is_input(message: Message) -> bool:
     if message.role == "user":
         return event_type(message.text) != "heartbeat"
-    # A request for approval is the agent's own, as the calls in it are.
-    return message.role == "system" or (message.role == "approval" and not message.tool_calls)
+    return message.role == "system"
 
 
 def _digest_lines(message: Message) -> list[str]:

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from django.db.models import F
 
-from agents.models import Agent, Conversation, Message, Run, Step, ToolCall
+from agents.models import Agent, Conversation, Message, Run, Step, Tool, ToolCall
 from agents.runtime import boot
 from agents.services import runs
+from agents.services.snapshot import begin_run
 from agents.types import InputMessage, RunInput, TextPart
 from letta_site.core.aio import in_db
 from letta_site.core.types import Actor
@@ -93,9 +94,7 @@ def test_a_call_waits_and_nothing_is_done(api: Api, agent: Any, openai: FakeOpen
     assert history(api, agent)[-1] == request
 
 
-def test_the_requests_id_is_one_below_that_of_what_was_said(
-    agent: Any, openai: FakeOpenAI
-) -> None:
+def test_the_requests_id_is_one_below_that_of_what_was_said(agent: Any, openai: FakeOpenAI) -> None:
     openai.push(Reply(text="May I?", calls=(EDIT,)))
     said, request = send(agent["id"], HELLO).json()["messages"]
     assert types([said, request]) == ["assistant_message", "approval_request_message"]
@@ -246,9 +245,7 @@ def test_words_are_refused_while_calls_wait(agent: Any, openai: FakeOpenAI) -> N
     assert Run.objects.count() == 1
 
 
-def test_words_that_were_queued_before_the_request_are_told(
-    agent: Any, openai: FakeOpenAI
-) -> None:
+def test_words_that_were_queued_before_the_request_are_told(agent: Any, openai: FakeOpenAI) -> None:
     openai.answer_with(lambda _: Reply(calls=(EDIT,), delay_s=0.3))
 
     async def scenario() -> Any:
@@ -264,9 +261,7 @@ def test_words_that_were_queued_before_the_request_are_told(
     assert second.json()["detail"]["pending_request_id"] == first.json()["messages"][-1]["id"]
 
 
-def test_the_same_answer_again_does_nothing_twice(
-    api: Api, agent: Any, openai: FakeOpenAI
-) -> None:
+def test_the_same_answer_again_does_nothing_twice(api: Api, agent: Any, openai: FakeOpenAI) -> None:
     request = pause(agent, openai)
     openai.push("Noted.", "As I said.", "Yes, yes.")
     send(agent["id"], answer(verdict()))
@@ -365,8 +360,6 @@ def test_an_answer_that_a_crash_cut_short_bricks_nothing(
     pause(agent, openai)
     given = RunInput(agent["id"], (InputMessage("approval", approvals=(verdict(),)),))
     ref, _ = runs.open_run(owner, given)
-    from agents.services.snapshot import begin_run
-
     assert begin_run(ref.run_id) is not None
     play(boot.start)
     openai.push("Let me look.")
@@ -392,17 +385,17 @@ def test_streams_tell_the_request_whole(agent: Any, openai: FakeOpenAI) -> None:
 def test_an_async_answer_is_a_run(api: Api, agent: Any, openai: FakeOpenAI) -> None:
     pause(agent, openai)
     openai.push("Noted.")
+    actor = Actor(Agent.objects.get().org_id, "")
 
     async def scenario() -> Any:
         path = f"/v1/agents/{agent['id']}/messages/async"
         run = (await post(path, answer(verdict()))).json()
         while True:
-            row = await in_db(runs.get_run, ACTOR[0], run["id"])
+            row = await in_db(runs.get_run, actor, run["id"])
             if row.status == "completed":
                 return row
             await asyncio.sleep(0.02)
 
-    ACTOR = [Actor(Agent.objects.get().org_id, "")]
     assert play(scenario).stop_reason == "end_turn"
     assert value(agent) == "Bob\nOslo."
 
@@ -446,14 +439,19 @@ def test_a_heartbeat_agent_goes_on_after_the_answer(api: Api, openai: FakeOpenAI
     assert '"heartbeat"' in openai.chats[-1]["messages"][-1]["content"]
 
 
-def test_default_approval_of_a_tool_makes_it_wait(
-    api: Api, agent: Any, openai: FakeOpenAI
-) -> None:
+def test_approval_can_be_asked_for_and_not(api: Api, agent: Any, openai: FakeOpenAI) -> None:
     path = f"/v1/agents/{agent['id']}/tools/approval/memory_insert?requires_approval=false"
     api.send("PATCH", path)
     openai.push(Reply(calls=(EDIT,)), "Noted.")
     assert send(agent["id"], HELLO).json()["stop_reason"]["stop_reason"] == "end_turn"
-    assert value(agent) == "Bob\nOslo."
+    api.send("PATCH", path.replace("false", "true"))
+    pause(agent, openai)
+
+
+def test_a_tool_can_always_ask_for_approval(api: Api, openai: FakeOpenAI) -> None:
+    Tool.objects.filter(name="memory_insert").update(default_requires_approval=True)
+    made = api.send("POST", "/v1/agents/", {"model": "openai/gpt-4o-mini"}).json()
+    pause(made, openai)
 
 
 def test_a_foreign_agent_cannot_be_answered(
