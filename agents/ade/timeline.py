@@ -134,12 +134,14 @@ def build_rows(
     returns = {r.tool_call_id: r for m in messages for r in m.tool_returns}
     claimed: set[str] = set()
     rows: list[Row] = []
+    asking = {m.step_id for m in messages if waiting and m.id == waiting.message_id}
     for message in messages:
         if message.role == "assistant" or message.tool_calls:
             claimed.update(call.id for call in message.tool_calls)
             row = _step_row(message, name, returns, changes)
-            asks = waiting if waiting and waiting.message_id == message.id else None
-            rows.append(_with_question(row, asks) if asks else row)
+            if waiting and message.step_id in asking:
+                row = _with_question(row, waiting if message.role == "approval" else None)
+            rows.append(row)
         elif message.role == "tool":
             _close_with(rows, message)
             rows.extend(_orphans(message, claimed))
@@ -160,7 +162,8 @@ def step_dom_id(message: Message) -> str:
     return f"msg-{message.id}"
 
 
-def _with_question(row: StepRow, asks: Waiting) -> StepRow:
+def _with_question(row: StepRow, asks: Waiting | None) -> StepRow:
+    """Let the calls of a row wait; `asks` if it is the row that has the buttons."""
     tools = tuple(replace(card, status="waiting") for card in row.tools)
     return replace(row, asks=asks, tools=tools)
 

@@ -64,7 +64,8 @@ def begin_run(run_id: str) -> Begun | None:
         )
         pending = take_over(run)
         inputs = _store_inputs(run)
-        _clear_window(run, inputs)
+        if pending is None:
+            _clear_window(run, inputs)
         blocks = block_views(run.agent_id)
         refresh_prompt(run.agent, run.conversation, blocks)
     actor = Actor(run.org_id, run.created_by_id or "", "user")

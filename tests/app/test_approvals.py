@@ -448,10 +448,15 @@ def test_approval_can_be_asked_for_and_not(api: Api, agent: Any, openai: FakeOpe
     pause(agent, openai)
 
 
-def test_a_tool_can_always_ask_for_approval(api: Api, openai: FakeOpenAI) -> None:
-    Tool.objects.filter(name="memory_insert").update(default_requires_approval=True)
+def test_a_tool_can_always_ask_for_approval(api: Api, agent: Any, openai: FakeOpenAI) -> None:
+    Tool.objects.filter(name="conversation_search").update(default_requires_approval=True)
     made = api.send("POST", "/v1/agents/", {"model": "openai/gpt-4o-mini"}).json()
-    pause(made, openai)
+    pause(made, openai, LOOK)
+    bare = {"model": "openai/gpt-4o-mini", "include_base_tools": False}
+    later = api.send("POST", "/v1/agents/", bare).json()
+    tool = Tool.objects.get(name="conversation_search")
+    api.send("PATCH", f"/v1/agents/{later['id']}", {"tool_ids": [tool.id]})
+    pause(later, openai, LOOK)
 
 
 def test_a_foreign_agent_cannot_be_answered(
@@ -466,3 +471,33 @@ def test_a_message_to_an_agent_costs_no_more_queries(
     given = RunInput(agent["id"], (InputMessage("user", (TextPart("hi"),)),))
     with django_assert_max_num_queries(5):
         runs.open_run(owner, given)
+
+
+def test_an_agent_without_a_buffer_keeps_the_turn_that_waits(api: Api, openai: FakeOpenAI) -> None:
+    body = {
+        "model": "openai/gpt-4o-mini",
+        "agent_type": "workflow_agent",
+        "tools": ["conversation_search"],
+        "tool_rules": [{"type": "requires_approval", "tool_name": "conversation_search"}],
+    }
+    agent = api.send("POST", "/v1/agents/", body).json()
+    pause(agent, openai, LOOK)
+    openai.push("Nothing.")
+    assert send(agent["id"], answer(verdict("call_look"))).status_code == 200
+    roles = [one["role"] for one in openai.chats[-1]["messages"]]
+    assert roles == ["system", "user", "assistant", "tool"]
+
+
+def test_what_waits_costs_no_query_more_an_agent(
+    api: Api, agent: Any, openai: FakeOpenAI, django_assert_max_num_queries: Any
+) -> None:
+    pause(agent, openai)
+    with django_assert_max_num_queries(10):
+        (shown,) = api.get("/v1/agents/").json()
+    assert shown["pending_approval"]["tool_call"]["name"] == "memory_insert"
+
+
+def test_deleting_an_agent_that_waits(api: Api, agent: Any, openai: FakeOpenAI) -> None:
+    pause(agent, openai)
+    assert api.send("DELETE", f"/v1/agents/{agent['id']}").status_code == 200
+    assert not Message.objects.exists()

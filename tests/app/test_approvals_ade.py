@@ -72,6 +72,12 @@ def test_a_call_that_waits_has_buttons(agent: Any, openai: FakeOpenAI) -> None:
     assert 'type="checkbox" name="call"' not in shown
 
 
+def test_calls_beside_it_wait_on_the_page_too(agent: Any, openai: FakeOpenAI) -> None:
+    pause(agent, openai, Call("conversation_search", {"query": "x"}, "call_look"), EDITS[0])
+    assert "running" not in page(agent)
+    assert page(agent).count("waiting for you") >= 2
+
+
 def test_approving_on_the_page(agent: Any, openai: FakeOpenAI) -> None:
     pause(agent, openai, EDITS[0])
     openai.push("Noted.")
@@ -130,6 +136,7 @@ def test_an_open_page_takes_the_answer_and_renews_the_card(agent: Any, openai: F
             f"/ws/agents/{agent['id']}",
             headers=[(b"host", b"testserver"), (b"origin", b"http://testserver")],
         )
+        socket.scope["client"] = ["127.0.0.1", 1]
         assert (await socket.connect())[0]
         await socket.send_to(text_data=json.dumps({"action": "resume", "seq": request.seq}))
         await socket.send_to(text_data=json.dumps(given))
