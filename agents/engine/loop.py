@@ -129,8 +129,10 @@ class _Step:
         """Tell whether a piece belongs to a call that will wait: such calls are told whole."""
         if piece.index is None:
             return False
-        if piece.name and self.state.must_wait(piece.name):
-            self.silent.add(piece.index)
+        state = self.state
+        if piece.name and state.must_wait(piece.name):
+            if not state.rules.violation(piece.name, state.tool_names):
+                self.silent.add(piece.index)
         return piece.index in self.silent
 
     async def _call_tools(self) -> AsyncGenerator[Event, None]:

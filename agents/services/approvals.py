@@ -76,7 +76,7 @@ def _answering(conversation: Conversation, ids: set[str] | None = None) -> str |
 
 
 def _complete(request: Message, answers: Answers) -> Answers:
-    waiting = [call["id"] for call in request.tool_calls]
+    waiting = list(dict.fromkeys(call["id"] for call in request.tool_calls))
     rows = [row for answer in answers for row in _spread(request, waiting, answer)]
     given = [row["tool_call_id"] for row in rows]
     if sorted(given) != sorted(waiting):

@@ -15,6 +15,10 @@ from letta_site.core.errors import Invalid
 EMPTY_OBJECT: Json = {"type": "object", "properties": {}}
 
 
+def _clean(reason: str | None) -> str | None:
+    return None if reason is None else clean_text(reason)
+
+
 class ApprovalReturn(BaseModel):
     """A person's word on one call."""
 
@@ -25,8 +29,7 @@ class ApprovalReturn(BaseModel):
 
     def row(self) -> Json:
         """Return the answer as it is kept."""
-        reason = self.reason if self.reason is None else clean_text(self.reason)
-        return {**self.model_dump(), "reason": reason}
+        return {**self.model_dump(), "reason": _clean(self.reason)}
 
 
 class ToolReturn(BaseModel):
@@ -85,7 +88,7 @@ class ApprovalCreate(BaseModel):
             return [one.row() for one in self.approvals]
         if self.approve is None:
             return []
-        verdict = {"type": "approval", "approve": self.approve, "reason": self.reason}
+        verdict = {"type": "approval", "approve": self.approve, "reason": _clean(self.reason)}
         return [{**verdict, "approval_request_id": self.approval_request_id}]
 
 

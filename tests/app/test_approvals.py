@@ -501,3 +501,11 @@ def test_deleting_an_agent_that_waits(api: Api, agent: Any, openai: FakeOpenAI) 
     pause(agent, openai)
     assert api.send("DELETE", f"/v1/agents/{agent['id']}").status_code == 200
     assert not Message.objects.exists()
+
+
+def test_an_odd_reason_is_kept_as_far_as_it_can_be(agent: Any, openai: FakeOpenAI) -> None:
+    request = pause(agent, openai)
+    openai.push("Fine.")
+    body = {"approve": False, "approval_request_id": request["id"], "reason": "no\ud800"}
+    told = send(agent["id"], {"messages": [body]}).json()["messages"][0]["tool_return"]
+    assert told.endswith("no\ufffd")

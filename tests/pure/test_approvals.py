@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from agents.engine.approvals import request_id_of
-from agents.engine.events import RunFinished, ToolCallDelta, ToolStarted
+from agents.engine.events import RunFinished, ToolCallDelta
 from agents.engine.ports import ChatRequest, StepRecord
-from agents.engine.prefill import fits
 from agents.engine.repair import INTERRUPTED, NOT_RUN, mend
 from agents.engine.window import evict
 from agents.llm.to_openai import build_messages
@@ -250,99 +249,3 @@ def test_a_request_and_its_answer_leave_the_window_together() -> None:
     leaving = evict(turns, budget_tokens=300).leaving
     assert leaving
     assert len(leaving) % 5 == 0
-
-
-# --- tool rules ------------------------------------------------------------------------------
-
-AT = {"type": "object", "properties": {"at": {"type": "string"}, "n": {"type": "integer"}}}
-LOOKING = (ToolSpec("look", "", AT), ToolSpec("send_message", "", {"type": "object"}))
-
-
-class Recorder(FunctionBox):
-    """Keeps the arguments it is called with."""
-
-    seen: list[Json]
-
-    async def call(self, call: ToolCall, arguments: Json, context: Any) -> Any:
-        self.seen = [*getattr(self, "seen", []), arguments]
-        return await super().call(call, arguments, context)
-
-
-def prefilled(kind: str, args: Json) -> tuple[Json, ...]:
-    if kind == "run_first":
-        return ({"type": "run_first", "tool_name": "look", "args": args},)
-    node = {"name": "look", "args": args}
-    return (
-        {
-            "type": "constrain_child_tools",
-            "tool_name": "send_message",
-            "children": ["look"],
-            "child_arg_nodes": [node],
-        },
-    )
-
-
-@pytest.mark.parametrize("kind", ["run_first", "constrain_child_tools"])
-def test_laid_down_arguments_win_over_the_models(kind: str) -> None:
-    before = [] if kind == "run_first" else [reply("", ("send_message", "{}"))]
-    look = reply("", ("look", '{"at": "sea", "n": 2}'))
-    run = bench(
-        *before, look, reply("ok"), tools=LOOKING, tool_rules=prefilled(kind, {"at": "sky"})
-    )
-    run.box = Recorder(run.box.functions)
-    run.run()
-    assert run.box.seen[-1] == {"at": "sky", "n": 2}
-    kept = run.ledger.records[len(before)].messages[0].tool_calls[0]
-    assert '"at": "sky"' in kept.arguments
-
-
-@pytest.mark.parametrize("args", [{"at": 3}, {"n": "x"}, {"n": True}, {"nowhere": "x"}])
-def test_laid_down_arguments_that_do_not_fit_end_the_turn(args: Json) -> None:
-    rules = prefilled("run_first", args)
-    run = bench(reply("", ("look", "{}")), tools=LOOKING, tool_rules=rules)
-    assert stop_of(run) == "invalid_tool_call"
-    assert run.box.called == []
-    (told,) = run.ledger.records[0].messages[1].tool_returns
-    assert (told.status, next(iter(args)) in told.text) == ("error", True)
-
-
-def test_several_tools_may_come_first() -> None:
-    rules = tuple({"type": "run_first", "tool_name": name} for name in ("look", "send_message"))
-    run = bench(reply("", ("send_message", "{}")), reply("ok"), tool_rules=rules)
-    assert stop_of(run) == "end_turn"
-    assert run.phone.asked[0].forced_tool == "required"
-
-
-def test_a_violation_is_told_and_the_turn_goes_on() -> None:
-    rules = ({"type": "run_first", "tool_name": "look"},)
-    run = bench(reply("", ("send_message", "{}")), reply("ok"), tool_rules=rules)
-    events = run.run()
-    told = run.ledger.records[0].messages[1].tool_returns[0]
-    assert told.text.startswith("[ToolConstraintError] Cannot call send_message")
-    assert "look" in told.text
-    assert run.phone.asked[0].forced_tool == "look"
-    assert [event.call.name for event in events if isinstance(event, ToolStarted)]
-    assert run.box.called == []
-
-
-@pytest.mark.parametrize(
-    ("rule", "value", "good"),
-    [
-        ({"type": "string"}, "x", True),
-        ({"type": "string"}, 1, False),
-        ({"type": "integer"}, 1, True),
-        ({"type": "integer"}, 1.5, False),
-        ({"type": "number"}, 1.5, True),
-        ({"type": ["string", "null"]}, None, True),
-        ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, "x", False),
-        ({"enum": ["a"]}, "b", False),
-        ({"type": "array", "items": {"type": "integer"}}, [1, "x"], False),
-        ({"type": "array", "items": {"type": "integer"}}, [1, 2], True),
-        ({"type": "object", "properties": {"a": {"type": "boolean"}}}, {"a": 1}, False),
-        ({"type": "object"}, {"a": 1}, True),
-        ({"type": "boolean"}, True, True),
-        ({}, object(), True),
-    ],
-)
-def test_what_fits_a_schema(rule: Json, value: Any, good: bool) -> None:
-    assert fits(rule, value) is good
