@@ -11,6 +11,8 @@ Status = Literal["success", "error"]
 WhenBusy = Literal["queue", "reject", "interrupt"]
 Json = dict[str, Any]
 
+CLIENT_TOOL = "client"  # the type of a tool that the caller of the API runs itself
+
 
 @dataclass(frozen=True, slots=True)
 class TextPart:
@@ -164,12 +166,28 @@ class AgentSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Pending:
+    """Calls that have waited, with their answers: a run that finds them begins with them.
+
+    `held` are calls of the same reply that needed no answer. `answers` has a row for each call of
+    `request`: {"type": "approval", "tool_call_id", "approve", "reason"}, or {"type": "tool",
+    "tool_call_id", "tool_return", "status", "stdout", "stderr"}. `followed`: words came with them.
+    """
+
+    request: Message
+    held: tuple[ToolCall, ...]
+    answers: tuple[Json, ...]
+    followed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Transcript:
     """What is in the window: the compiled system prompt, the summary, the messages, in order."""
 
     system: str
     messages: tuple[Message, ...]
     summary: Message | None = None
+    pending: Pending | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,14 +236,19 @@ class ToolContext:
 
 @dataclass(frozen=True, slots=True)
 class InputMessage:
-    """A message as a client sent it."""
+    """A message as a client sent it. `approvals` are answers to calls that wait, in role approval.
+
+    An answer is a row of `Pending.answers`, or, for all calls of a request at once, one with
+    "approval_request_id" in place of "tool_call_id".
+    """
 
     role: Role
-    parts: tuple[Part, ...]
+    parts: tuple[Part, ...] = ()
     name: str | None = None
     otid: str | None = None
     sender_id: str | None = None
     group_id: str | None = None
+    approvals: tuple[Json, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +258,7 @@ class RunInput:
     `request_config` is what the wire shows of it, `metadata` likewise (`run_type`);
     `resend_key` is the digest of the request, `resends` tells that the caller says it sends it
     again, `idempotency_key` and `otid` are what the caller itself gave it.
+    `client_tools` are {"name", "description", "parameters"}: tools that the caller runs itself.
     """
 
     agent_id: str
@@ -245,6 +269,7 @@ class RunInput:
     conversation_id: str | None = None
     override_model: str | None = None
     override_system: str | None = None
+    client_tools: tuple[Json, ...] = ()
     request_config: Json = field(default_factory=dict)
     metadata: Json = field(default_factory=dict)
     callback_url: str | None = None

@@ -180,6 +180,8 @@ LLM_TRIES = env.whole("LETTA_LLM_TRIES", default=3, least=1)
 LLM_RETRY_WAIT_S = env.whole("LETTA_LLM_RETRY_WAIT_S", default=30)
 MODEL_LIST_TIMEOUT_S = env.whole("LETTA_MODEL_LIST_TIMEOUT_S", default=3, least=1)
 MODEL_LIST_AGE_S = env.whole("LETTA_MODEL_LIST_AGE_S", default=60)
+# After that a request for approval is denied when the next message comes; 0: it waits for ever.
+APPROVAL_TIMEOUT_MIN = env.whole("LETTA_APPROVAL_TIMEOUT_MIN", default=15)
 TOOL_TIMEOUT_S = env.whole("LETTA_TOOL_TIMEOUT_S", default=180, least=1)
 # A callback goes to an address that a caller named. Private ones are for development.
 ALLOW_PRIVATE_CALLBACKS = env.flag("LETTA_ALLOW_PRIVATE_CALLBACKS")

@@ -21,7 +21,7 @@ from agents.ade import fragments, history, status
 from agents.ade.forms import MessageForm
 from agents.ade.live import LiveView
 from agents.ade.state_fragments import Page, renewed_state
-from agents.ade.talk import say_to_agent
+from agents.ade.talk import answer_agent, say_to_agent
 from agents.ade.timeline import FaultRow
 from agents.ade.visitor import actor_of_socket
 from agents.engine.events import Event, Failure, RunFinished, RunStarted, StepCommitted
@@ -75,7 +75,12 @@ class WorkspaceConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def receive(self, text_data: str | None = None, **_kwargs: bytes | None) -> None:
         """Take a form of the page."""
         given = parse(text_data)
-        act = {"resume": self._resume, "send": self._send_message, "stop": self._stop}
+        act = {
+            "resume": self._resume,
+            "send": self._send_message,
+            "answer": self._answer,
+            "stop": self._stop,
+        }
         handler = act.get(str(given.get("action")))
         if handler and self.ear:
             await handler(given)
@@ -148,6 +153,14 @@ class WorkspaceConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         except AppError as error:
             await self.send(text_data=fragments.ack(cid, f"{error.what} {error.todo}".strip()))
 
+    async def _answer(self, given: dict[str, Any]) -> None:
+        lists = {key: _listed(value) for key, value in given.items()}
+        try:
+            await runner.accept(self.actor, answer_agent(self.agent.id, lists))
+        except AppError as error:
+            text = f"{error.what} {error.todo}".strip()
+            await self.send(text_data=fragments.say(text))
+
     async def _stop(self, _given: dict[str, Any]) -> None:
         with suppress(AppError):
             await runner.cancel_runs(self.actor, self.agent.id, None)
@@ -187,6 +200,10 @@ def parse(text: str | None) -> dict[str, Any]:
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _listed(value: Any) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, list) else [str(value)]
 
 
 def _whole(value: Any) -> int:

@@ -1,12 +1,13 @@
 """Reading the conversation of an agent from the database, as rows."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
-from agents.ade.timeline import FaultRow, Row, build_rows, spoken_words
+from agents.ade.timeline import FaultRow, Row, StepRow, Waiting, build_rows, spoken_words
 from agents.ade.toolcards import BlockChange
 from agents.models import Agent, Conversation, Message, Run
 from agents.services.messages import to_type
@@ -49,14 +50,38 @@ def _from_first_turn(page: list[Message]) -> list[Message]:
 
 
 def rows_after(agent: Agent, seq: int) -> list[Row]:
-    """Return the rows of everything that was stored after number `seq`, at most one page."""
-    rows = _shown(main_conversation(agent)).filter(seq__gt=seq).order_by("-seq")[:PAGE_SIZE]
-    return rows_of(agent, [to_type(row) for row in reversed(rows)])
+    """Return the rows of everything that was stored after number `seq`, at most one page.
+
+    Rows of calls that waited come again in front when they have been answered meanwhile.
+    """
+    shown = _shown(main_conversation(agent))
+    new = [to_type(row) for row in reversed(shown.filter(seq__gt=seq).order_by("-seq")[:PAGE_SIZE])]
+    old = [to_type(row) for row in _answered(shown, new).filter(seq__lte=seq).order_by("seq")]
+    known = {f"msg-{message.id}" for message in old}
+    rows = rows_of(agent, [*old, *new])
+    return [
+        replace(row, again=True) if isinstance(row, StepRow) and row.dom_id in known else row
+        for row in rows
+    ]
+
+
+def _answered(shown: "QuerySet[Message]", new: Sequence[MessageValue]) -> "QuerySet[Message]":
+    """Return the messages whose calls `new` answers from afar."""
+    asked = {one.get("approval_request_id") for message in new for one in message.approvals}
+    own = {message.step_id for message in new if message.role == "assistant"}
+    steps = {message.step_id for message in new if message.role == "tool"} - own
+    if not (asked or steps):
+        return shown.none()
+    return shown.filter(Q(pk__in=asked) | Q(step_id__in=steps, role__in=("assistant", "approval")))
 
 
 def rows_of(agent: Agent, messages: Sequence[MessageValue]) -> list[Row]:
     """Return the rows of stored messages, with what their tool calls did to blocks."""
-    return build_rows(messages, name=agent.name, changes=changes_by_call(messages))
+    held = Conversation.objects.filter(agent=agent, is_default=True, pending__isnull=False)
+    request_id = held.values_list("pending_id", flat=True).first()
+    waiting = Waiting(agent.id, request_id) if request_id else None
+    changes = changes_by_call(messages)
+    return build_rows(messages, name=agent.name, changes=changes, waiting=waiting)
 
 
 def changes_by_call(messages: Iterable[MessageValue]) -> dict[str, BlockChange]:

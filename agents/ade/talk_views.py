@@ -13,10 +13,11 @@ from agents.ade import history
 from agents.ade.answers import fragment
 from agents.ade.forms import MessageForm
 from agents.ade.pages import find_agent, sequence_number, workspace_context
-from agents.ade.talk import say_to_agent
+from agents.ade.talk import answer_agent, say_to_agent
 from agents.engine.events import RunFinished
 from agents.runtime import runner
 from agents.runtime.bus import Subscription
+from agents.types import RunInput
 from letta_site.core.aio import in_db
 from letta_site.core.errors import AppError, NotFound
 from memory.ade.asking import actor_of, found
@@ -30,15 +31,28 @@ async def send(request: HttpRequest, agent_id: str) -> HttpResponse:
     form = MessageForm(request.POST)
     if not form.is_valid():
         return await in_db(_refuse, request, agent_id, form)
-    actor = actor_of(request)
+    return await _send(request, say_to_agent(agent_id, form.cleaned_data))
+
+
+@require_POST
+async def answer(request: HttpRequest, agent_id: str) -> HttpResponse:
+    """Approve or deny the tool calls that wait; show the page when the agent has gone on."""
+    return await _send(request, answer_agent(agent_id, dict(request.POST.lists())))
+
+
+async def _send(request: HttpRequest, given: RunInput) -> HttpResponse:
+    page = reverse("ade:workspace", args=[given.agent_id]) + "#end"
     try:
-        _ref, ear = await runner.send(actor, say_to_agent(agent_id, form.cleaned_data))
+        _ref, ear = await runner.send(actor_of(request), given)
     except NotFound as error:
         raise Http404(error.what) from error
+    except AppError as error:
+        messages.error(request, f"{error.what} {error.todo}".strip())
+        return redirect(page)
     async with ear:
         with suppress(TimeoutError):
             await asyncio.wait_for(_answered(ear), PATIENCE_S)
-    return redirect(reverse("ade:workspace", args=[agent_id]) + "#end")
+    return redirect(page)
 
 
 async def _answered(ear: Subscription) -> None:

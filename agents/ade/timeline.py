@@ -18,7 +18,7 @@ from agents.ade.toolcards import (
     parse_arguments,
 )
 from agents.engine.prompt import event_type, unwrap_user_text
-from agents.types import ImagePart, Message, ReasoningPart, ToolReturn
+from agents.types import ImagePart, Json, Message, ReasoningPart, ToolReturn
 
 SHORT_CHARS = 160
 Changes = Mapping[str, BlockChange]
@@ -44,8 +44,19 @@ class UserRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """The message of an agent whose tool calls wait for an answer."""
+
+    agent_id: str
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class StepRow:
-    """One step of the agent. `lead` is text before its calls, `html` its answer."""
+    """One step of the agent. `lead` is text before its calls, `html` its answer.
+
+    `asks`: its calls wait for the reader. `again`: the page has it in an older form.
+    """
 
     dom_id: str
     seq: int
@@ -56,6 +67,8 @@ class StepRow:
     tools: tuple[ToolCard, ...] = ()
     html: SafeString | str = ""
     model: str = ""
+    asks: Waiting | None = None
+    again: bool = False
     kind: Literal["step"] = "step"
 
     @property
@@ -114,15 +127,21 @@ class LiveRow:
 Row = UserRow | StepRow | NoteRow | FaultRow
 
 
-def build_rows(messages: Sequence[Message], *, name: str, changes: Changes) -> list[Row]:
+def build_rows(
+    messages: Sequence[Message], *, name: str, changes: Changes, waiting: Waiting | None = None
+) -> list[Row]:
     """Return the rows of `messages`, oldest first. `changes` maps tool call ids to block edits."""
     returns = {r.tool_call_id: r for m in messages for r in m.tool_returns}
     claimed: set[str] = set()
     rows: list[Row] = []
+    asking = {m.step_id for m in messages if waiting and m.id == waiting.message_id}
     for message in messages:
-        if message.role == "assistant":
+        if message.role == "assistant" or message.tool_calls:
             claimed.update(call.id for call in message.tool_calls)
-            rows.append(_step_row(message, name, returns, changes))
+            row = _step_row(message, name, returns, changes)
+            if waiting and message.step_id in asking:
+                row = _with_question(row, waiting if message.role == "approval" else None)
+            rows.append(row)
         elif message.role == "tool":
             _close_with(rows, message)
             rows.extend(_orphans(message, claimed))
@@ -143,6 +162,12 @@ def step_dom_id(message: Message) -> str:
     return f"msg-{message.id}"
 
 
+def _with_question(row: StepRow, asks: Waiting | None) -> StepRow:
+    """Let the calls of a row wait; `asks` if it is the row that has the buttons."""
+    tools = tuple(replace(card, status="waiting") for card in row.tools)
+    return replace(row, asks=asks, tools=tools)
+
+
 def _close_with(rows: list[Row], message: Message) -> None:
     """The row of a step carries the number of its last message."""
     if rows and isinstance(rows[-1], StepRow):
@@ -159,8 +184,9 @@ def _orphans(message: Message, claimed: set[str]) -> Iterator[Row]:
 def _step_row(
     message: Message, name: str, returns: Mapping[str, ToolReturn], changes: Changes
 ) -> StepRow:
-    spoken = [call for call in message.tool_calls if call.name == REPLY_TOOL]
-    silent = [call for call in message.tool_calls if call.name != REPLY_TOOL]
+    asked = message.role == "approval"
+    spoken = [call for call in message.tool_calls if call.name == REPLY_TOOL and not asked]
+    silent = [call for call in message.tool_calls if call.name != REPLY_TOOL or asked]
     said = "\n\n".join(str(parse_arguments(c.arguments).get("message", "")) for c in spoken)
     own = message.text
     dom_id = step_dom_id(message)
@@ -191,7 +217,14 @@ def _plain_row(message: Message) -> Row:
         if event := event_type(message.text):
             return _user_row(message) if event == "user_message" else _event_row(message, event)
         return _user_row(message)
-    return NoteRow(message.id, message.seq, message.created_at, _label(message), message.text)
+    said = message.text or "\n".join(
+        one["reason"] for one in _refusals(message) if one.get("reason")
+    )
+    return NoteRow(message.id, message.seq, message.created_at, _label(message), said)
+
+
+def _refusals(message: Message) -> list[Json]:
+    return [one for one in message.approvals if one.get("approve") is False]
 
 
 def _user_row(message: Message) -> UserRow:
@@ -215,7 +248,10 @@ def _label(message: Message) -> str:
     if message.role == "summary":
         return _("Summary of earlier messages")
     if message.role == "approval":
-        return _("Approval")
+        refused = len(_refusals(message))
+        if not refused:
+            return _("Approved")
+        return _("Denied") if refused == len(message.approvals) else _("Partly denied")
     return _("System message")
 
 

@@ -14,6 +14,7 @@ urlpatterns = [
     path(f"{_AGENT}/delete", agent_views.delete, name="delete"),
     path(f"{_AGENT}/messages", talk_views.send, name="send"),
     path(f"{_AGENT}/messages/older", talk_views.older, name="older"),
+    path(f"{_AGENT}/answer", talk_views.answer, name="answer"),
     path(f"{_AGENT}/stop", talk_views.stop, name="stop"),
     path(f"{_AGENT}/settings", config_views.settings, name="settings"),
     path(f"{_AGENT}/system", config_views.prompt, name="prompt"),

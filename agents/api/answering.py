@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from django.http import HttpRequest, StreamingHttpResponse
 
+from agents.engine.approvals import PENDING, PendingApproval
 from agents.engine.events import Event, RunFinished
 from agents.models import Run
 from agents.runtime import recording, runner
@@ -44,6 +45,8 @@ async def answer(request: HttpRequest, wanted: RunInput) -> Json:
     frames, end = await _collect(sent)
     if end.failure:
         failed = end.failure
+        if failed.kind == PENDING:
+            raise PendingApproval(failed.detail)
         raise LLMError(failed.kind, failed.message, todo=failed.todo, detail=failed.detail)
     return encode_response(frames, end)
 

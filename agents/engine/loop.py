@@ -7,17 +7,15 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
+from agents.engine.approvals import WAITING, resumed_plans, waiting_messages
 from agents.engine.arguments import MAX_UNREADABLE_STEPS, unreadable_steps
 from agents.engine.compaction import make_room
 from agents.engine.events import (
     Event,
     Failure,
-    ReasoningDelta,
     RunFinished,
     StepCommitted,
     StepStarted,
-    TextDelta,
-    ToolCallDelta,
     ToolReturned,
     ToolStarted,
 )
@@ -28,6 +26,8 @@ from agents.engine.stopping import Decision, StepFacts, decide
 from agents.engine.turn import (
     PlannedCall,
     assistant_message,
+    batches,
+    delta_event,
     execute,
     interrupted,
     plan_calls,
@@ -35,7 +35,7 @@ from agents.engine.turn import (
     tool_message,
 )
 from agents.engine.waiting import Cancelled, pieces_unless_cancelled, unless_cancelled
-from agents.types import AgentSpec, Message, TextPart, Transcript, Usage
+from agents.types import AgentSpec, Message, Pending, TextPart, Transcript, Usage
 from letta_site.core.errors import LLMError
 from letta_site.core.ids import new_id
 from memory.logic.edits import edited_views
@@ -51,32 +51,41 @@ async def run_agent(
     state = RunState.begin(spec, transcript)
     stop: str | None = None
     failure: Failure | None = None
+    pending = transcript.pending
+    step: _Step | None = _Resumed(state, ports, pending) if pending else None
     while stop is None:
-        if ports.cancel.is_set() or state.n >= spec.max_steps:
+        if step is None and (ports.cancel.is_set() or state.n >= spec.max_steps):
             stop = "cancelled" if ports.cancel.is_set() else "max_steps"
             await ports.ledger.finish(stop, None)
             break
-        step = _Step(state, ports)
+        step = step or _next_step(state, ports)
         async with aclosing(step.events()) as events:
             async for event in events:
                 yield event
-        stop, failure = step.stop_reason, step.failure
+        stop, failure, step = step.stop_reason, step.failure, None
     yield RunFinished(stop, state.usage, state.n, state.context_tokens, failure)
+
+
+def _next_step(state: RunState, ports: Ports) -> "_Step":
+    state.n += 1
+    return _Step(state, ports, StepDraft(state.n, ports.clock.now(), ports.clock.ticks_ns()))
 
 
 class _Step:
     """One step: ask, call, decide, commit."""
 
-    def __init__(self, state: RunState, ports: Ports) -> None:
+    resumed = False
+
+    def __init__(self, state: RunState, ports: Ports, draft: StepDraft) -> None:
         self.state = state
         self.ports = ports
-        state.n += 1
-        self.draft = StepDraft(state.n, ports.clock.now(), ports.clock.ticks_ns())
+        self.draft = draft
         self.done: list[ExecutedCall] = []
         self.plans: list[PlannedCall] = []
         self.stop_reason: str | None = None
         self.failure: Failure | None = None
         self.cancelled = False
+        self.silent: set[int] = set()
         self.estimated_tokens = 0
         self.block_versions = {block.id: block.version for block in state.blocks}
 
@@ -89,7 +98,7 @@ class _Step:
             async for event in asked:
                 yield event
         if draft.reply and not self.cancelled:
-            self.plans = plan_calls(draft.reply, self.state)
+            self.plans = plan_calls(draft.reply.tool_calls, self.state)
             async with aclosing(self._call_tools()) as called:
                 async for event in called:
                     yield event
@@ -98,6 +107,11 @@ class _Step:
     def _started(self) -> StepStarted:
         draft = self.draft
         return StepStarted(draft.id, draft.message_id, draft.n, draft.started_at)
+
+    @property
+    def waits(self) -> bool:
+        """Whether nothing is carried out before somebody has answered."""
+        return not self.cancelled and any(plan.waits for plan in self.plans)
 
     async def _ask(self) -> AsyncGenerator[Event, None]:
         began = self.ports.clock.ticks_ns()
@@ -110,16 +124,30 @@ class _Step:
                         elif piece.restart:
                             self.draft.message_id = new_id("message")
                             yield self._started()
-                        elif event := _delta(self.draft.message_id, piece):
-                            yield event
+                        elif not self._is_silent(piece):
+                            if event := delta_event(self.draft.message_id, piece):
+                                yield event
         except Cancelled:
             self.cancelled = True
         except LLMError as error:
             self.failure = Failure(error.kind, error.what, error.todo, error.detail)
         self.draft.llm_ns = self.ports.clock.ticks_ns() - began
 
+    def _is_silent(self, piece: ReplyDelta) -> bool:
+        """Tell whether a piece belongs to a call that will wait: such calls are told whole."""
+        if piece.index is None:
+            return False
+        state = self.state
+        if piece.name and state.must_wait(piece.name):
+            if not state.rules.violation(piece.name, state.tool_names):
+                self.silent.add(piece.index)
+        return piece.index in self.silent
+
     async def _call_tools(self) -> AsyncGenerator[Event, None]:
-        for batch in _batches(self.plans, self.state):
+        self.cancelled = self.cancelled or self.ports.cancel.is_set()
+        if self.waits:
+            return
+        for batch in batches(self.plans, self.state):
             if self.cancelled or self.ports.cancel.is_set():
                 self.cancelled = True
                 self.done += [interrupted(plan) for plan in batch]
@@ -146,6 +174,8 @@ class _Step:
 
     def _decide(self) -> Decision:
         state = self.state
+        if self.waits:
+            return Decision(WAITING)
         for plan, done in zip(self.plans, self.done, strict=True):
             if not plan.refusal:
                 state.rules = state.rules.after(plan.call.name, done.outcome.text)
@@ -179,6 +209,8 @@ class _Step:
         return unreadable_steps(self.state.messages, run_id, calls) >= MAX_UNREADABLE_STEPS
 
     def _messages(self, decision: Decision) -> tuple[Message, ...]:
+        if self.waits:
+            return waiting_messages(self.draft, self.state, self.plans)
         state, goes_on = self.state, decision.stop_reason is None
         said = assistant_message(self.draft, state, self.plans, goes_on=goes_on)
         messages = [said] if said else []
@@ -218,6 +250,7 @@ class _Step:
             block_versions=self.block_versions,
             llm_ns=draft.llm_ns,
             total_ns=self.ports.clock.ticks_ns() - draft.started_ns,
+            resumed=self.resumed,
         )
         committed = await asyncio.shield(self.ports.ledger.commit(record))
         state.absorb(committed, draft.reply)
@@ -230,6 +263,34 @@ class _Step:
             passages_added=committed.passages_added,
             stop_reason=decision.stop_reason,
         )
+
+
+class _Resumed(_Step):
+    """The rest of a step whose calls waited for an answer: they are made, the model is not asked.
+
+    It bears the id of the step that waited, and does not count as one.
+    """
+
+    resumed = True
+
+    def __init__(self, state: RunState, ports: Ports, pending: Pending) -> None:
+        draft = StepDraft(0, ports.clock.now(), ports.clock.ticks_ns())
+        draft.id = pending.request.step_id or draft.id
+        super().__init__(state, ports, draft)
+        self.pending = pending
+        self.plans = resumed_plans(pending, state)
+
+    async def events(self) -> AsyncGenerator[Event, None]:
+        """Make the calls; yield what happens, the commit last."""
+        async with aclosing(self._call_tools()) as called:
+            async for event in called:
+                yield event
+        yield await self._commit()
+
+    def _decide(self) -> Decision:
+        decision = super()._decide()
+        ended = decision.stop_reason in ("end_turn", "tool_rule")
+        return Decision() if ended and self.pending.followed else decision
 
 
 _STOP_OF_FAILURE = {
@@ -251,26 +312,3 @@ def _failure_of(decision: Decision) -> Failure | None:
     if what is None:
         return None
     return Failure("llm_error", what, "Send the message again, or try another model.")
-
-
-def _delta(message_id: str, piece: ReplyDelta) -> Event | None:
-    if piece.index is not None:
-        return ToolCallDelta(
-            message_id, piece.index, piece.tool_call_id, piece.name, piece.arguments
-        )
-    if piece.reasoning:
-        return ReasoningDelta(message_id, piece.reasoning)
-    return TextDelta(message_id, piece.text) if piece.text else None
-
-
-def _batches(plans: Sequence[PlannedCall], state: RunState) -> list[list[PlannedCall]]:
-    """Group neighbouring calls of tools that may run at the same time; others run alone."""
-    parallel = {tool.name for tool in state.spec.tools if tool.parallel}
-    batches: list[list[PlannedCall]] = []
-    for plan in plans:
-        together = batches and plan.call.name in parallel
-        if together and batches[-1][-1].call.name in parallel:
-            batches[-1].append(plan)
-        else:
-            batches.append([plan])
-    return batches

@@ -88,11 +88,12 @@ class ToolBox(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ExecutedCall:
-    """A call with its outcome; `result` is what goes into the history."""
+    """A call with its outcome. `approved`: a person agreed to it."""
 
     call: ToolCall
     outcome: ToolOutcome
     duration_ns: int
+    approved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,7 @@ class StepRecord:
     `stop_reason` set: the run ends with this step, in the same transaction. `failure` set: the
     model call failed and `reply` is None. `window` is the (first, last)
     sequence number that the model was asked with, `summary_id` the summary's message.
+    `resumed`: the rest of a step that waited for an answer; its row is there already.
     """
 
     step_id: str
@@ -132,6 +134,7 @@ class StepRecord:
     block_versions: dict[str, int]
     llm_ns: int = 0
     total_ns: int = 0
+    resumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ INTERRUPTED = (
     "before you repeat it."
 )
 
+NOT_RUN = "This call was not carried out: it needed an approval, which was not given."
+
 Slot = tuple[int, str]  # index of the message that makes a call, and the call's id
 
 
@@ -26,17 +28,48 @@ def mend(messages: Sequence[Message]) -> tuple[Message, ...]:
 
     Every call is followed at once by its return (an error when it has none), returns without a
     call are gone, as are assistant messages that say nothing; no NUL and no lone surrogate is left.
+    A request for approval becomes one message with what was said and called beside it.
     """
-    clean = [_distinct(_clean(message)) for message in messages]
+    clean = [_distinct(one) for one in _joined([_clean(message) for message in messages])]
     returns = _match(clean)
     mended: list[Message] = []
     for at, message in enumerate(clean):
         if message.role == "tool":
             continue
-        if message.role != "assistant" or not _says_nothing(message):
+        if message.role == "approval":
+            mended.append(replace(message, role="assistant"))
+        elif message.role != "assistant" or not _says_nothing(message):
             mended.append(message)
         mended.extend(_answers(message, at, returns))
     return tuple(mended)
+
+
+def _joined(messages: Sequence[Message]) -> list[Message]:
+    """Turn requests for approval into the assistant's own words; answers to them are no words.
+
+    A request that nobody has answered keeps its role: nothing of it was carried out.
+    """
+    joined: list[Message] = []
+    asked = -1
+    for message in messages:
+        if message.role != "approval":
+            joined.append(message)
+        elif message.tool_calls:
+            asked = _join(joined, message)
+        elif asked >= 0:
+            joined[asked] = replace(joined[asked], role="assistant")
+    return joined
+
+
+def _join(joined: list[Message], request: Message) -> int:
+    """Put a request at the end, with the message of the same reply in it; return where it is."""
+    before = joined[-1] if joined else None
+    if before and before.role == "assistant" and before.step_id == request.step_id:
+        calls = (*before.tool_calls, *request.tool_calls)
+        joined[-1] = replace(before, role="approval", tool_calls=calls)
+    else:
+        joined.append(request)
+    return len(joined) - 1
 
 
 def clean_text(text: str) -> str:
@@ -66,7 +99,7 @@ def _answers(
     carrier: Message | None = None
     carried: list[ToolReturn] = []
     for call in message.tool_calls:
-        source, given = returns.get((at, call.id)) or (_stand_in(message), _interrupted(call))
+        source, given = returns.get((at, call.id)) or (_stand_in(message), _closed(call, message))
         if carrier is not None and source.id != carrier.id:
             yield replace(carrier, role="tool", tool_returns=tuple(carried))
             carried = []
@@ -80,8 +113,9 @@ def _stand_in(message: Message) -> Message:
     return Message(id=message.id, role="tool", created_at=message.created_at, is_err=True)
 
 
-def _interrupted(call: ToolCall) -> ToolReturn:
-    return ToolReturn(call.id, call.name, INTERRUPTED, status="error")
+def _closed(call: ToolCall, message: Message) -> ToolReturn:
+    text = NOT_RUN if message.role == "approval" else INTERRUPTED
+    return ToolReturn(call.id, call.name, text, status="error")
 
 
 def _says_nothing(message: Message) -> bool:

@@ -1,14 +1,16 @@
 """What a run knows while it works. PURE; lives for one run only."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from agents.engine.arguments import offer
 from agents.engine.ports import ChatRequest, Committed, Reply
+from agents.engine.prompt import event_type
 from agents.engine.repair import mend
 from agents.engine.strategies import Strategy, strategy_of
 from agents.engine.tool_rules import RuleState, parse_rules
-from agents.types import AgentSpec, Message, ToolSpec, Transcript, Usage
+from agents.types import CLIENT_TOOL, AgentSpec, Message, ToolSpec, Transcript, Usage
 from letta_site.core.ids import new_id
 from memory.logic.edits import BlockView
 
@@ -31,6 +33,9 @@ class RunState:
     @classmethod
     def begin(cls, spec: AgentSpec, transcript: Transcript) -> "RunState":
         """Return the state of a run that has not asked the model yet."""
+        rules = RuleState(parse_rules(spec.tool_rules))
+        if transcript.pending:
+            rules = rules.with_turn(calls_of_turn(transcript.messages, transcript.pending.request))
         return cls(
             spec=spec,
             strategy=strategy_of(spec.agent_type),
@@ -38,13 +43,23 @@ class RunState:
             summary=transcript.summary,
             messages=list(transcript.messages),
             blocks=spec.blocks,
-            rules=RuleState(parse_rules(spec.tool_rules)),
+            rules=rules,
         )
 
     @property
     def tool_names(self) -> tuple[str, ...]:
         """The names of the agent's tools."""
         return tuple(tool.name for tool in self.spec.tools)
+
+    def tool(self, name: str) -> ToolSpec | None:
+        """Return the agent's tool of this name, if it has one."""
+        return next((tool for tool in self.spec.tools if tool.name == name), None)
+
+    def must_wait(self, name: str) -> bool:
+        """Tell whether calls of a tool wait: for a person's word, or for the caller to run it."""
+        tool = self.tool(name)
+        at_client = tool is not None and tool.tool_type == CLIENT_TOOL
+        return at_client or self.rules.needs_approval(name)
 
     @property
     def window(self) -> tuple[int, int]:
@@ -83,6 +98,19 @@ class RunState:
         if reply:
             self.usage += reply.usage
             self.context_tokens = reply.usage.total_tokens
+
+
+def calls_of_turn(messages: Sequence[Message], request: Message) -> Iterator[tuple[str, str]]:
+    """Yield the calls (name, return) that a turn had made before `request`, oldest first."""
+    before = [message for message in messages if message.seq < request.seq]
+    starts = [at for at, message in enumerate(before) if _opens_turn(message)]
+    for message in before[starts[-1] if starts else 0 :]:
+        for one in message.tool_returns:
+            yield one.name, one.text
+
+
+def _opens_turn(message: Message) -> bool:
+    return message.role == "user" and event_type(message.text) != "heartbeat"
 
 
 def return_limit_chars(window_tokens: int) -> int:

@@ -98,6 +98,11 @@ class RuleState:
         listed = ", ".join(left)
         return f"{VIOLATION_PREFIX} {name}: the rules allow these tools now: {listed}."
 
+    def with_turn(self, called: Iterable[tuple[str, str]]) -> "RuleState":
+        """Return the state of a turn that goes on: `called` is what it led to before it waited."""
+        carried_out = (one for one in called if not one[1].startswith(VIOLATION_PREFIX))
+        return replace(self, called=tuple(carried_out))
+
     def missing(self, names: Iterable[str]) -> tuple[str, ...]:
         """Return the tools that must be called before the turn may end and were not."""
         done = {name for name, _ in self.called}

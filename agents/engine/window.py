@@ -179,7 +179,7 @@ def _opens_turn(message: Message, before: Message | None) -> bool:
 def _is_input(message: Message) -> bool:
     if message.role == "user":
         return event_type(message.text) != "heartbeat"
-    return message.role in ("system", "approval")
+    return message.role == "system"
 
 
 def _digest_lines(message: Message) -> list[str]:

@@ -108,6 +108,7 @@ class Conversation(Owned):
     `lineage` is [[conversation id, last seq], ...]: what a fork shares with those before it.
     `title` is the user's own summary, `summary` that of the last compaction. A deleted one that a
     fork still reads from is kept, with `deleted_at`.
+    `pending` is the message whose tool calls wait for an answer.
     """
 
     id = id_field(maker("conv"))
@@ -117,6 +118,10 @@ class Conversation(Owned):
     system_message_id = models.CharField(max_length=60, null=True)
     summary_message_id = models.CharField(max_length=60, null=True)
     window_after_seq = models.BigIntegerField(default=0)
+    # Neither constraint nor cascade: messages go only with their conversation.
+    pending = models.ForeignKey(
+        "agents.Message", models.DO_NOTHING, null=True, related_name="+", db_constraint=False
+    )
     compiled_versions = models.JSONField(default=dict)
     title = models.TextField(null=True, blank=True)
     model = models.CharField(max_length=200, null=True, blank=True)

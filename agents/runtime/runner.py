@@ -8,6 +8,7 @@ import heapq
 import logging
 from contextlib import aclosing
 
+from agents.engine.approvals import PENDING, PendingApproval
 from agents.engine.events import Failure, RunFinished, RunStarted
 from agents.engine.loop import run_agent
 from agents.engine.ports import Ports
@@ -16,7 +17,7 @@ from agents.runtime import bus, callbacks, cancel, recording
 from agents.runtime.ears import Ear, Replayed
 from agents.runtime.followups import follow_up
 from agents.runtime.messenger import RunMessenger, messenger_of
-from agents.services import resends, runs
+from agents.services import approvals, resends, runs
 from agents.services.admission import Admission, admit_run
 from agents.services.checkpoint import RunLedger
 from agents.services.neighbours import name_of
@@ -142,6 +143,8 @@ async def _give_up(ref: RunRef, error: Exception) -> None:
 def _failure_of(error: Exception) -> Failure:
     if isinstance(error, LLMError):
         return Failure(error.kind, error.what, error.todo, error.detail)
+    if isinstance(error, PendingApproval):
+        return Failure(PENDING, error.what, error.todo, error.request_id)
     if isinstance(error, AppError):
         return Failure("internal_error" if error.code == "ERROR" else "llm_error", error.what)
     return Failure(
@@ -154,12 +157,17 @@ def _failure_of(error: Exception) -> Failure:
 async def cancel_runs(actor: Actor, agent_id: str, run_ids: list[str] | None) -> dict[str, str]:
     """Ask runs of an agent to stop; all active ones when none is named.
 
-    Returns run id -> "cancelled" or "failed" (unknown id). Raises Conflict when nothing is active.
+    Calls that wait for an answer are denied. Returns run id -> "cancelled" or "failed" (unknown
+    id). Raises Conflict when nothing is active and nothing waits.
     """
     wanted = run_ids or await in_db(runs.active_run_ids, actor, agent_id)
-    if not wanted:
+    told = {run_id: await _cancel_one(actor, run_id) for run_id in wanted}
+    for ref in await in_db(approvals.cancel_pending, actor, agent_id, run_ids):
+        told[ref.run_id] = "cancelled"
+        bus.publish(ref, RunFinished("cancelled", Usage(), 0))
+    if not told:
         raise Conflict("No active runs to cancel for this agent.")
-    return {run_id: await _cancel_one(actor, run_id) for run_id in wanted}
+    return told
 
 
 async def _cancel_one(actor: Actor, run_id: str) -> str:

@@ -73,7 +73,8 @@ def reset_messages(actor: Actor, agent_id: str, *, with_boot: bool = False) -> N
             raise Conflict(f"Agent {agent_id} is at work.", todo="Cancel its run, or wait for it.")
         conversation.window_after_seq = agent.last_seq
         conversation.summary_message_id = None
-        conversation.save(update_fields=["window_after_seq", "summary_message_id"])
+        conversation.pending = None
+        conversation.save(update_fields=["window_after_seq", "summary_message_id", "pending"])
         if with_boot:
             _store(actor, conversation, _first(agent, None))
         refresh_prompt(agent, conversation, block_views(agent_id), force=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from agents.models import Agent, AgentTool
+from agents.models import Agent, AgentTool, Tool
 from agents.services import sleeptime
 from agents.services.agent_boot import default_conversation
 from agents.services.agent_links import (
@@ -90,12 +90,21 @@ def _replace_links(actor: Actor, agent: Agent, changes: AgentChanges) -> None:
         sleeptime.mirror_blocks(agent.id, removed=before - set(changes.block_ids))
     if changes.tool_ids is not None:
         tools = tools_by_id(actor, tuple(dict.fromkeys(changes.tool_ids)))
+        had = set(agent.tool_links.values_list("tool_id", flat=True))
         agent.tool_links.all().delete()
         link_tools(agent, tools)
+        _ask_first(actor, agent, [tool for tool in tools if tool.id not in had])
     if changes.tags is not None:
         set_tags(agent, changes.tags)
     if changes.secrets is not None:
         set_secrets(agent, changes.secrets)
+
+
+def _ask_first(actor: Actor, agent: Agent, new: list[Tool]) -> None:
+    asking = [approval_rule(tool.name) for tool in new if tool.default_requires_approval]
+    if asking:
+        agent.tool_rules = distinct_rules([*agent.tool_rules, *asking])
+        agent.touch(actor, "tool_rules")
 
 
 def _follow(actor: Actor, agent: Agent) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count, F, Prefetch, Q, QuerySet
 
-from agents.models import Agent, AgentBlock, AgentTool, Group, Message
+from agents.models import Agent, AgentBlock, AgentTool, Conversation, Group, Message
 from letta_site.core.paging import page
 from letta_site.core.types import Actor, PageQuery
 
@@ -35,13 +35,16 @@ def whole_groups(rows: QuerySet[Group]) -> QuerySet[Group]:
 def with_relations(rows: QuerySet[Agent]) -> QuerySet[Agent]:
     """Load with `rows` everything the wire shows of an agent, in a fixed number of queries.
 
-    `window_rows` are the messages that its model sees now, ids only.
+    `window_rows` are the messages that its model sees now, ids only; `waiting` is its conversation
+    if tool calls in it wait for an answer.
     """
     held = Q(seq__gt=F("conversation__window_after_seq"))
     held |= Q(id=F("conversation__system_message_id"))
     held |= Q(id=F("conversation__summary_message_id"))
     window = Message.objects.filter(held, conversation__is_default=True).order_by("seq")
+    waiting = Conversation.objects.filter(is_default=True, pending__isnull=False)
     return rows.prefetch_related(
+        Prefetch("conversations", waiting.select_related("pending"), to_attr="waiting"),
         Prefetch("block_links", AgentBlock.objects.select_related("block")),
         Prefetch("tool_links", AgentTool.objects.select_related("tool")),
         "tag_rows",

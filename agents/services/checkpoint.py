@@ -4,6 +4,10 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
+from django.db.models import F
+from django.db.models.functions import Coalesce
+
+from agents.engine.approvals import WAITING
 from agents.engine.events import Failure
 from agents.engine.ports import Committed, Eviction, StepRecord
 from agents.models import (
@@ -16,6 +20,7 @@ from agents.models import (
     Step,
     ToolCall,
 )
+from agents.services.approvals import hold
 from agents.services.archives import own_archive
 from agents.services.messages import number, store_messages
 from agents.services.runs import end_run, ending, failure_row
@@ -70,9 +75,14 @@ def commit_step(begun: Begun, record: StepRecord, total: Usage, ttft_ns: int | N
         messages = _store_messages(actor, agent, record, spec.conversation_id, results)
         added = _store_passages(actor, begun, record)
         _store_retrievals(begun, record, step_seq)
-        _store_step(begun, record, step_seq)
+        if record.resumed:
+            _add_tool_time(record)
+        else:
+            _store_step(begun, record, step_seq)
         _store_tool_calls(begun, record, messages)
         _store_progress(begun, record, agent, (total, ttft_ns))
+        if record.stop_reason == WAITING:
+            hold(spec.conversation_id, record.messages[-1].id)
         changed = tuple(result.view for result in results.values() if result.view)
         blocks = block_views(spec.agent_id, begun.isolated_block_ids) if results else None
     return Committed(tuple(messages), blocks, changed, added)
@@ -119,13 +129,20 @@ def _relink(agent_id: str, result: EditResult) -> None:
         AgentBlock.objects.filter(agent_id=agent_id, block_id=result.detached_id).delete()
 
 
+def _asking_id(begun: Begun, record: StepRecord) -> str:
+    """Return the id of the message that asked for the calls of a step."""
+    if record.resumed and begun.transcript.pending:
+        return begun.transcript.pending.request.id
+    return next((one.id for one in record.messages if one.role == "assistant"), "")
+
+
 def _origin(begun: Begun, record: StepRecord, seq: int, call_id: str, name: str) -> Origin:
     return Origin(
         agent_id=begun.spec.agent_id,
         agent_seq=seq,
         run_id=begun.spec.run_id,
         step_id=record.step_id,
-        message_id=next((one.id for one in record.messages if one.role == "assistant"), None),
+        message_id=_asking_id(begun, record) or None,
         tool_call_id=call_id,
         tool_name=name,
     )
@@ -230,6 +247,12 @@ def _store_step(begun: Begun, record: StepRecord, step_seq: int) -> None:
     )
 
 
+def _add_tool_time(record: StepRecord) -> None:
+    """A step that waited has its row; its calls were made only now."""
+    spent_ns = sum(one.duration_ns for one in record.calls)
+    Step.objects.filter(pk=record.step_id).update(tool_ns=Coalesce(F("tool_ns"), 0) + spent_ns)
+
+
 def _step_status(record: StepRecord) -> str:
     if record.failure:
         return "failed"
@@ -271,7 +294,7 @@ def _store_tool_calls(begun: Begun, record: StepRecord, messages: Sequence[Messa
     if not record.calls:
         return
     returns = {one.tool_call_id: one for message in messages for one in message.tool_returns}
-    asked = next((one.id for one in messages if one.role == "assistant"), "")
+    asked = _asking_id(begun, record)
     ToolCall.objects.bulk_create(
         ToolCall(
             org_id=begun.actor.org_id,
@@ -287,6 +310,7 @@ def _store_tool_calls(begun: Begun, record: StepRecord, messages: Sequence[Messa
             stdout=list(one.outcome.stdout),
             stderr=list(one.outcome.stderr),
             duration_ns=one.duration_ns,
+            approved_by=begun.actor.id if one.approved else None,
         )
         for one in record.calls
         if one.call.id in returns

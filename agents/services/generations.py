@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from agents.engine.ports import ChatRequest
 from agents.models import Agent
-from agents.services.snapshot import model_params
+from agents.services.calling import model_params
 from agents.types import Json, Message, TextPart, Transcript
 from letta_site.core.clock import now
 from letta_site.core.errors import Invalid, NotFound

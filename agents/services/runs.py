@@ -1,12 +1,13 @@
 """Runs: accepting them, finding them, ending those that cannot end themselves."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 
 from django.db.models import QuerySet
 
 from agents.engine.events import Failure
 from agents.models import Agent, Conversation, Run
+from agents.services.approvals import admit
 from agents.services.messages import from_part
 from agents.types import InputMessage, Json, RunInput, RunRef
 from letta_site.core.aio import write
@@ -16,6 +17,7 @@ from letta_site.core.paging import page
 from letta_site.core.types import Actor, PageQuery
 
 ACTIVE = ("created", "running")
+_LOCKED = ("agent__org_id", "agent__last_seq", "agent__timezone")
 
 # Which run status each stop reason means; every reason not named here is a failure.
 STATUS_OF_STOP: dict[str, str] = {
@@ -36,7 +38,7 @@ def open_run(actor: Actor, given: RunInput) -> tuple[RunRef, int]:
     """Store a request durably and give it its place in the conversation's queue.
 
     From here on nothing of it is lost. Returns the run and its sequence number. Raises NotFound
-    for an unknown agent or conversation.
+    for an unknown agent or conversation; what `approvals.admit` raises while calls wait.
     """
     with write():
         run = insert_run(actor, locked_conversation(actor, given), given)
@@ -44,8 +46,12 @@ def open_run(actor: Actor, given: RunInput) -> tuple[RunRef, int]:
 
 
 def insert_run(actor: Actor, conversation: Conversation, given: RunInput) -> Run:
-    """Insert a run of a conversation whose agent is locked. Call it inside `aio.write()`."""
+    """Insert a run of a conversation whose agent is locked. Call it inside `aio.write()`.
+
+    Raises what `approvals.admit` raises while calls wait for an answer.
+    """
     agent = conversation.agent
+    given = replace(given, messages=admit(conversation, given.messages))
     agent.last_seq += 1
     run = Run.objects.create(
         org_id=agent.org_id,
@@ -91,7 +97,7 @@ def locked_conversation(actor: Actor, given: RunInput) -> Conversation:
     wanted = given.conversation_id
     rows = rows.filter(pk=wanted) if wanted else rows.filter(is_default=True)
     locked = rows.select_related("agent").select_for_update(of=("agent",))
-    columns = ("id", "is_default", "agent__org_id", "agent__last_seq")
+    columns = ("id", "is_default", "pending_id", *_LOCKED)
     found: Conversation | None = locked.only(*columns).first()
     if found is not None:
         return found
@@ -113,6 +119,7 @@ def _stored_message(message: InputMessage) -> Json:
         "otid": message.otid,
         "sender_id": message.sender_id,
         "group_id": message.group_id,
+        "approvals": list(message.approvals),
     }
 
 
@@ -123,6 +130,7 @@ def run_options(given: RunInput) -> Json:
         "stream_tokens": given.stream_tokens,
         "override_model": given.override_model,
         "override_system": given.override_system,
+        "client_tools": list(given.client_tools),
     }
 
 

@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from agents.engine.ports import ChatRequest
@@ -23,11 +23,12 @@ from agents.models import (
     Step,
     Tool,
 )
+from agents.services.approvals import take_over
 from agents.services.calling import model_params, shaped
 from agents.services.histories import history_of, window_of
 from agents.services.messages import number, store_messages, to_part, to_type
 from agents.services.prompts import refresh_prompt
-from agents.types import AgentSpec, Json, ModelParams, ToolSpec, Transcript
+from agents.types import CLIENT_TOOL, AgentSpec, Json, ModelParams, ToolSpec, Transcript
 from agents.types import Message as MessageValue
 from letta_site.core.aio import write
 from letta_site.core.clock import now
@@ -60,7 +61,8 @@ class Begun:
 def begin_run(run_id: str) -> Begun | None:
     """Mark a waiting run as running, put its input into the history, and load what it needs.
 
-    Returns None when the run is not waiting any more (it was cancelled in the queue).
+    Returns None when the run is not waiting any more (it was cancelled in the queue). Raises what
+    `approvals.take_over` does while calls wait for an answer.
     """
     with write():
         rows = Run.objects.select_related("agent", "conversation")
@@ -71,8 +73,10 @@ def begin_run(run_id: str) -> Begun | None:
         Run.objects.filter(pk=run_id).update(
             status="running", started_at=started, heartbeat_at=started
         )
+        pending = take_over(run)
         inputs = _store_inputs(run)
-        _clear_window(run, inputs)
+        if pending is None:
+            _clear_window(run, inputs)
         isolated = tuple(run.conversation.isolated_block_ids)
         blocks = block_views(run.agent_id, isolated)
         refresh_prompt(run.agent, run.conversation, blocks)
@@ -88,7 +92,7 @@ def begin_run(run_id: str) -> Begun | None:
     )
     return Begun(
         spec,
-        transcript,
+        replace(transcript, pending=pending),
         tuple(inputs),
         actor,
         started,
@@ -128,6 +132,7 @@ def _input_value(row: Json, run: Run, moment: datetime) -> MessageValue:
         otid=row.get("otid"),
         sender_id=row.get("sender_id"),
         group_id=row.get("group_id"),
+        approvals=tuple(row.get("approvals", ())),
         run_id=run.id,
     )
 
@@ -166,6 +171,13 @@ def tool_specs(agent_id: str) -> tuple[ToolSpec, ...]:
     return tuple(tool_spec(link.tool) for link in links)
 
 
+def with_client_tools(tools: tuple[ToolSpec, ...], rows: Iterable[Json]) -> tuple[ToolSpec, ...]:
+    """Return tools with those that the caller runs itself; of two with one name, the caller's."""
+    theirs = {row["name"]: ToolSpec(**row, tool_type=CLIENT_TOOL) for row in rows}
+    own = tuple(theirs.pop(tool.name, tool) for tool in tools)
+    return own + tuple(theirs.values())
+
+
 def tool_spec(row: Tool) -> ToolSpec:
     """Return a tool as an agent sees it."""
     schema = row.json_schema or {}
@@ -198,7 +210,7 @@ def agent_spec(
         timezone=agent.timezone,
         model=model,
         window_tokens=agent.context_window_limit,
-        tools=tools,
+        tools=with_client_tools(tools, options.get("client_tools", ())),
         blocks=blocks,
         tool_rules=tuple(agent.tool_rules),
         max_steps=options.get("max_steps", 50),

@@ -4,6 +4,7 @@ from typing import Any
 
 from agents.models import Agent, AgentSecret
 from agents.types import Json
+from agents.wire.approvals import encode_pending
 from agents.wire.groups import encode_group
 from agents.wire.models import CONFIG_DEFAULTS
 from agents.wire.moments import stamp
@@ -62,6 +63,7 @@ def encode_agent(agent: Agent) -> Json:
     rows: Any = getattr(agent, "window_rows", ())
     groups = [encode_group(row) for row in agent.managed_groups.all()]
     group = groups[-1] if groups else None
+    waiting: Any = getattr(agent, "waiting", ())
     return {
         **{name: getattr(agent, name) for name in _PLAIN},
         "created_at": stamp(agent.created_at),
@@ -82,7 +84,7 @@ def encode_agent(agent: Agent) -> Json:
         "sources": [],
         "identity_ids": [],
         "identities": [],
-        "pending_approval": None,
+        "pending_approval": encode_pending(waiting[0].pending) if waiting else None,
         "multi_agent_group": group,
         "managed_group": group,
     }

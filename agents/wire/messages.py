@@ -161,17 +161,21 @@ def _approval(message: Message, view: View) -> list[Json]:
         thoughts = [_spoken(part, view) for part in message.parts]
         body = _calls_body("approval_request_message", message.tool_calls)
         return [one for one in thoughts if one is not None] + [body | {"otid": message.id}]
-    answers = list(message.approvals)
-    first = answers[0] if answers else {}
+    first = message.approvals[0] if message.approvals else {}
+    answers = [_answer_row(one) for one in message.approvals]
     return [
         {
             "message_type": "approval_response_message",
             "approvals": answers,
-            "approve": first.get("approve"),
+            "approve": first.get("approve", first.get("status") == "success"),
             "approval_request_id": first.get("approval_request_id"),
             "reason": first.get("reason"),
         }
     ]
+
+
+def _answer_row(row: Json) -> Json:
+    return {key: value for key, value in row.items() if key != "approval_request_id"}
 
 
 _BY_ROLE = {

@@ -18,8 +18,9 @@ from agents.types import (
     TextPart,
     WhenBusy,
 )
+from agents.wire.approvals import ApprovalCreate, ClientTool, ToolReturnCreate, answer_message
 from agents.wire.messages import MessageType
-from letta_site.core.errors import Invalid, Malformed, NotReady
+from letta_site.core.errors import Invalid, Malformed
 
 _DATA_URL = re.compile(r"data:(?P<type>[\w.+-]+/[\w.+-]+);base64,(?P<data>.+)\Z", re.DOTALL)
 
@@ -84,27 +85,6 @@ class MessageCreate(BaseModel):
         return "\n".join(part.text for part in self.content if isinstance(part, TextContent))
 
 
-class ApprovalCreate(BaseModel):
-    """An answer to a request for approval."""
-
-    type: Literal["approval"] = "approval"
-    approvals: list[dict[str, Any]] | None = None
-    approve: bool | None = None
-    approval_request_id: str | None = None
-    reason: str | None = None
-    otid: str | None = None
-    group_id: str | None = None
-
-
-class ToolReturnCreate(BaseModel):
-    """Returns of tools that the client itself has run."""
-
-    type: Literal["tool_return"] = "tool_return"
-    tool_returns: list[dict[str, Any]]
-    otid: str | None = None
-    group_id: str | None = None
-
-
 def _kind(value: Any) -> str:
     given = value if isinstance(value, Mapping) else getattr(value, "__dict__", {})
     if given.get("type"):
@@ -131,7 +111,7 @@ class LettaRequest(BaseModel):
     assistant_message_tool_name: str = "send_message"
     assistant_message_tool_kwarg: str = "message"
     include_return_message_types: list[MessageType] | None = None
-    client_tools: list[dict[str, Any]] | None = None
+    client_tools: list[ClientTool] | None = None
     override_model: str | None = None
     override_system: str | None = None
     include_compaction_messages: bool = False
@@ -201,8 +181,6 @@ def run_input(
 
     `when_busy` holds where the request does not say what to do about a run under way.
     """
-    if given.client_tools:
-        raise NotReady("Tools that the client runs are not supported yet; leave client_tools out.")
     shown = given.model_dump(
         include={
             "use_assistant_message",
@@ -221,6 +199,7 @@ def run_input(
         background=bool(getattr(given, "background", False)) or run_type.endswith("async"),
         override_model=given.override_model,
         override_system=given.override_system,
+        client_tools=tuple(tool.row() for tool in given.client_tools or ()),
         request_config=shown,
         metadata={"run_type": run_type},
         callback_url=getattr(given, "callback_url", None),
@@ -236,7 +215,7 @@ def resend_key(given: LettaRequest) -> str:
 
 
 def input_messages(given: LettaRequest) -> tuple[InputMessage, ...]:
-    """Return the messages of a request. Raises Malformed, Invalid or NotReady."""
+    """Return the messages of a request. Raises Malformed or Invalid."""
     if given.input is not None:
         only = MessageCreate(role="user", content=given.input)
         return (_message(only),)
@@ -248,10 +227,7 @@ def input_messages(given: LettaRequest) -> tuple[InputMessage, ...]:
 def _item(item: Item) -> InputMessage:
     if isinstance(item, MessageCreate):
         return _message(item)
-    raise NotReady(
-        f"Messages of type {item.type!r} are not supported yet.",
-        todo="Send messages with a role and content.",
-    )
+    return answer_message(item)
 
 
 def _message(given: MessageCreate) -> InputMessage:

@@ -155,9 +155,10 @@ def test_pictures(api: Api, agent: Any, openai: FakeOpenAI) -> None:
         ({"stream_tokens": True, **HELLO}, 422, "stream_tokens can only be true"),
         ({"include_pings": False, **HELLO}, 422, "include_pings can only be false"),
         ({"background": True, **HELLO}, 422, "background can only be true"),
-        ({"messages": [{"approve": True, "approval_request_id": "x"}]}, 501, "approval"),
-        ({"messages": [{"type": "tool_return", "tool_returns": []}]}, 501, "tool_return"),
-        ({"client_tools": [{"name": "x"}], **HELLO}, 501, "client_tools"),
+        ({"messages": [{"approve": True, "approval_request_id": "x"}]}, 400, "No tool call waits"),
+        ({"messages": [{"type": "tool_return", "tool_returns": []}]}, 400, "answers nothing"),
+        ({"client_tools": [{"description": "x"}], **HELLO}, 422, "name"),
+        ({"client_tools": [{"name": "no spaces"}], **HELLO}, 422, "client_tools"),
         ([], 422, "body"),
     ],
 )

@@ -128,6 +128,7 @@ class Bench:
     spec: AgentSpec
     box: FunctionBox = field(default_factory=FunctionBox)
     cancel: asyncio.Event = field(default_factory=asyncio.Event)
+    transcript: Transcript | None = None
 
     def __post_init__(self) -> None:
         self.ledger = ListLedger(self.spec)
@@ -139,7 +140,7 @@ class Bench:
     async def collect(self, *messages: Message) -> list[Event]:
         """Run on the running loop and return the events."""
         ports = Ports(self.phone, self.box, self.ledger, self.cancel, clock, "org-1")
-        transcript = Transcript("You are a test.", messages or (user("hello"),))
+        transcript = self.transcript or Transcript("You are a test.", messages or (user("hello"),))
         async with aclosing(run_agent(self.spec, transcript, ports)) as events:
             return [event async for event in events]
 
