@@ -17,9 +17,9 @@ from agents.wire.callers import caller_of
 from agents.wire.encode import encode_response
 from agents.wire.group_answers import GroupEar, GroupEncoder, Voice, encode_talk
 from agents.wire.ids import GroupId, MessageId
-from agents.wire.messages import View
 from agents.wire.queries import MessageConditions, Page
-from agents.wire.requests import LettaRequest, LettaStreamingRequest, run_input, view_of
+from agents.wire.requests import LettaRequest, LettaStreamingRequest, run_input
+from agents.wire.results import view_of_config
 from agents.wire.sse import StreamOptions, write_stream
 from letta_site.core.aio import in_db
 from letta_site.core.errors import LLMError
@@ -52,14 +52,15 @@ async def _begin(
     company = await in_db(group_talks.load_company, request.auth, group_id)
     wish = run_input("", given, run_type=RUN_TYPE)
     tokens = bool(getattr(given, "stream_tokens", False))
-    encoder = GroupEncoder(group_id, _voices(company, given), tokens)
+    encoder = GroupEncoder(group_id, _voices(company, wish.request_config), tokens)
     return GroupEar(await groups.send(request.auth, company, wish), encoder), encoder
 
 
-def _voices(company: Company, given: LettaRequest) -> dict[str, Voice]:
-    views: dict[bool, View] = {text: view_of(given, text_is_reply=text) for text in (True, False)}
+def _voices(company: Company, config: Json) -> dict[str, Voice]:
     return {
-        one.agent_id: Voice(one.agent_id, one.name, views[_reads_text(one)])
+        one.agent_id: Voice(
+            one.agent_id, one.name, view_of_config(config, agent_type=one.agent_type)
+        )
         for one in company.speakers
     }
 
