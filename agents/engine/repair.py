@@ -27,7 +27,7 @@ def mend(messages: Sequence[Message]) -> tuple[Message, ...]:
     Every call is followed at once by its return (an error when it has none), returns without a
     call are gone, as are assistant messages that say nothing; no NUL and no lone surrogate is left.
     """
-    clean = [_distinct(_clean(message)) for message in messages]
+    clean = [one if _spotless(one) else _distinct(_clean(one)) for one in messages]
     returns = _match(clean)
     mended: list[Message] = []
     for at, message in enumerate(clean):
@@ -96,6 +96,17 @@ def _distinct(message: Message) -> Message:
     if len(calls) == len(message.tool_calls):
         return message
     return replace(message, tool_calls=tuple(calls.values()))
+
+
+def _spotless(message: Message) -> bool:
+    """Tell quickly, for most messages, that nothing is to be cleaned."""
+    texts = [part.text for part in message.parts if not isinstance(part, ImagePart)]
+    if message.tool_calls:
+        texts += [text for one in message.tool_calls for text in (one.id, one.name, one.arguments)]
+        if len({call.id for call in message.tool_calls}) < len(message.tool_calls):
+            return False
+    texts += [text for one in message.tool_returns for text in (one.tool_call_id, one.text)]
+    return all(text.isascii() and "\0" not in text for text in texts)
 
 
 def _clean(message: Message) -> Message:

@@ -4,8 +4,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from agents.engine.arguments import offer
+from agents.engine.clipping import NO_CLIP, Clip, clip_messages
 from agents.engine.ports import ChatRequest, Committed, Reply
 from agents.engine.repair import mend
+from agents.engine.sizes import Sizes
 from agents.engine.strategies import Strategy, strategy_of
 from agents.engine.tool_rules import RuleState, parse_rules
 from agents.types import AgentSpec, Message, ToolSpec, Transcript, Usage
@@ -15,7 +17,11 @@ from memory.logic.edits import BlockView
 
 @dataclass(slots=True)
 class RunState:
-    """The moving part of a run. `messages` is the window, `n` the number of the latest step."""
+    """The moving part of a run. `messages` is the window, `n` the number of the latest step.
+
+    `clip` is how the window is shortened in requests, `shortened` the summaries that this step has
+    put in the place of old messages.
+    """
 
     spec: AgentSpec
     strategy: Strategy
@@ -24,6 +30,9 @@ class RunState:
     messages: list[Message]
     blocks: tuple[BlockView, ...]
     rules: RuleState
+    sizes: Sizes
+    clip: Clip = NO_CLIP
+    shortened: list[Message] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
     context_tokens: int | None = None
     n: int = 0
@@ -31,14 +40,21 @@ class RunState:
     @classmethod
     def begin(cls, spec: AgentSpec, transcript: Transcript) -> "RunState":
         """Return the state of a run that has not asked the model yet."""
+        strategy = strategy_of(spec.agent_type)
         return cls(
             spec=spec,
-            strategy=strategy_of(spec.agent_type),
+            strategy=strategy,
             system=transcript.system,
             summary=transcript.summary,
             messages=list(transcript.messages),
             blocks=spec.blocks,
             rules=RuleState(parse_rules(spec.tool_rules)),
+            sizes=Sizes(
+                transcript.system,
+                _offered(spec, strategy),
+                return_limit_chars=return_limit_chars(spec.window_tokens),
+                ratio=spec.token_ratio,
+            ),
         )
 
     @property
@@ -57,16 +73,25 @@ class RunState:
 
         Always all of them, whatever the rules allow now: a stable list keeps the provider's cache.
         """
-        return tuple(
-            offer(tool, self.strategy, thinks_itself=bool(self.spec.model.reasoning_effort))
-            for tool in self.spec.tools
-        )
+        return _offered(self.spec, self.strategy)
+
+    def estimate(self) -> int:
+        """Return our own estimate of the next request, in tokens."""
+        summary = [self.summary] if self.summary else []
+        sizes = self.sizes.of_all([*summary, *self.messages], self.clip)
+        return self.sizes.fixed + sum(sizes)
+
+    def size(self) -> int:
+        """Return how large the provider will probably find the next request, in tokens."""
+        return self.sizes.counted(self.estimate())
 
     def request(self) -> ChatRequest:
         """Return the next question to the model, with a history that any provider accepts."""
         return ChatRequest(
             model=self.spec.model,
-            transcript=Transcript(self.system, mend(self.messages), self.summary),
+            transcript=Transcript(
+                self.system, mend(clip_messages(self.messages, self.clip)), self.summary
+            ),
             tools=self.offered_tools(),
             agent_id=self.spec.agent_id,
             forced_tool=self.rules.forced(
@@ -83,6 +108,11 @@ class RunState:
         if reply:
             self.usage += reply.usage
             self.context_tokens = reply.usage.total_tokens
+
+
+def _offered(spec: AgentSpec, strategy: Strategy) -> tuple[ToolSpec, ...]:
+    thinks_itself = bool(spec.model.reasoning_effort)
+    return tuple(offer(tool, strategy, thinks_itself=thinks_itself) for tool in spec.tools)
 
 
 def return_limit_chars(window_tokens: int) -> int:

@@ -2,10 +2,11 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 from agents.engine.events import Failure
-from agents.engine.ports import Committed, Eviction, StepRecord
+from agents.engine.clipping import NO_CLIP
+from agents.engine.ports import Committed, Evicted, Eviction, StepRecord
 from agents.models import (
     Agent,
     AgentBlock,
@@ -18,12 +19,13 @@ from agents.models import (
 )
 from agents.services.archives import own_archive
 from agents.services.messages import number, store_messages
+from agents.services.numbering import reserve
+from agents.services.prompts import note_own_edits, refresh_prompt
 from agents.services.runs import end_run, ending, failure_row
 from agents.services.snapshot import Begun, block_views
 from agents.types import Json, Message, ToolReturn, Usage
 from letta_site.core.aio import in_db, write
 from letta_site.core.clock import now
-from letta_site.core.errors import NotFound
 from letta_site.core.types import Actor, Origin
 from memory.logic.edits import BlockEdit
 from memory.models import Retrieval
@@ -43,7 +45,7 @@ class RunLedger:
         """See the port."""
         return await in_db(self._commit, record)
 
-    async def evict(self, eviction: Eviction) -> Message:
+    async def evict(self, eviction: Eviction) -> Evicted:
         """See the port."""
         return await in_db(store_eviction, self._begun, eviction)
 
@@ -63,7 +65,7 @@ def commit_step(begun: Begun, record: StepRecord, total: Usage, ttft_ns: int | N
     spec = begun.spec
     actor = Actor(begun.actor.org_id, spec.agent_id, "agent")
     with write():
-        agent = _locked_agent(spec.agent_id)
+        agent = reserve(spec.agent_id, 1 + len(record.messages), **_noted(begun, record))
         agent.last_seq += 1
         step_seq = agent.last_seq
         results = _apply_edits(actor, begun, record, step_seq)
@@ -72,18 +74,32 @@ def commit_step(begun: Begun, record: StepRecord, total: Usage, ttft_ns: int | N
         _store_retrievals(begun, record, step_seq)
         _store_step(begun, record, step_seq)
         _store_tool_calls(begun, record, messages)
-        _store_progress(begun, record, agent, (total, ttft_ns))
+        _store_progress(begun, record, (total, ttft_ns))
         changed = tuple(result.view for result in results.values() if result.view)
+        if results:
+            note_own_edits(spec.conversation_id, changed, record.block_versions)
         blocks = block_views(spec.agent_id) if results else None
     return Committed(tuple(messages), blocks, changed, added)
 
 
-def _locked_agent(agent_id: str) -> Agent:
-    agent = Agent.objects.select_for_update().only("id", "org_id", "last_seq").filter(pk=agent_id)
-    found: Agent | None = agent.first()
-    if found is None:
-        raise NotFound("The agent was deleted while it was at work.")
-    return found
+def _noted(begun: Begun, record: StepRecord) -> Json:
+    """Return what the agent's row remembers of a step, beside its numbering."""
+    noted: Json = {}
+    if record.reply:
+        noted["calibration"] = {
+            "model": begun.spec.model.handle,
+            "ratio": round(record.token_ratio, 3),
+            "parts": [_digest(record.reply.sent[part]) for part in ("system", "tools")],
+        }
+    if record.stop_reason:
+        moment = now()
+        duration = moment - begun.started_at
+        noted |= {
+            "last_stop_reason": record.stop_reason,
+            "last_run_completion": moment,
+            "last_run_duration_ms": int(duration.total_seconds() * 1000),
+        }
+    return noted
 
 
 def _edits_of(record: StepRecord) -> list[tuple[str, BlockEdit]]:
@@ -242,7 +258,7 @@ def _stored_request(begun: Begun, record: StepRecord) -> Json:
         return {}
     sent = record.reply.sent
     system, tools = _store_parts(begun, sent["system"], sent["tools"])
-    return {
+    stored = {
         "system": system,
         "tools": tools,
         "params": sent["params"],
@@ -250,6 +266,7 @@ def _stored_request(begun: Begun, record: StepRecord) -> Json:
         "window": list(record.window),
         "summary_message_id": record.summary_id,
     }
+    return stored if record.clip == NO_CLIP else {**stored, "clip": list(astuple(record.clip))}
 
 
 def _store_parts(begun: Begun, *texts: str) -> list[str]:
@@ -293,10 +310,8 @@ def _store_tool_calls(begun: Begun, record: StepRecord, messages: Sequence[Messa
     )
 
 
-def _store_progress(
-    begun: Begun, record: StepRecord, agent: Agent, total: tuple[Usage, int | None]
-) -> None:
-    """Move the run on, and end it, with its agent's last-run fields, if this was its last step."""
+def _store_progress(begun: Begun, record: StepRecord, total: tuple[Usage, int | None]) -> None:
+    """Move the run on, and end it if this was its last step."""
     usage, ttft_ns = total
     moment = now()
     fields: Json = {
@@ -309,28 +324,22 @@ def _store_progress(
         "reasoning_tokens": usage.reasoning_tokens,
         "context_tokens": record.reply.usage.total_tokens if record.reply else None,
     }
-    agent_fields: Json = {"last_seq": agent.last_seq}
     if record.stop_reason:
-        ended = ending(begun.started_at, record.stop_reason, record.failure, moment)
-        fields |= ended
-        agent_fields |= {
-            "last_stop_reason": record.stop_reason,
-            "last_run_completion": moment,
-            "last_run_duration_ms": ended["total_duration_ns"] // 1_000_000,
-        }
+        fields |= ending(begun.started_at, record.stop_reason, record.failure, moment)
     Run.objects.filter(pk=begun.spec.run_id).update(**fields)
-    Agent.objects.filter(pk=agent.pk).update(**agent_fields)
 
 
-def store_eviction(begun: Begun, eviction: Eviction) -> Message:
+def store_eviction(begun: Begun, eviction: Eviction) -> Evicted:
     """Record a compaction and move the window's edge, in one transaction.
 
-    The messages stay in the history and in the search index; only the window forgets them.
+    The messages stay in the history and in the search index; only the window forgets them. The
+    head is compiled anew if the agent has edited its memory since: the provider's cache of the
+    prompt is lost anyway.
     """
     spec = begun.spec
     with write():
-        agent = _locked_agent(spec.agent_id)
-        conversation = Conversation.objects.get(pk=spec.conversation_id)
+        agent = reserve(spec.agent_id, 2)
+        conversation = Conversation.objects.select_related("agent").get(pk=spec.conversation_id)
         (summary,) = number([eviction.summary], agent)
         store_messages([summary], agent=agent, conversation_id=conversation.id, actor=begun.actor)
         agent.last_seq += 1
@@ -347,6 +356,9 @@ def store_eviction(begun: Begun, eviction: Eviction) -> Message:
             message_ids=list(eviction.message_ids),
             summary_before=conversation.summary,
             summary_after=summary.text,
+            summary_message_id=summary.id,
+            previous_summary_id=conversation.summary_message_id,
+            previous_window_after=conversation.window_after_seq,
             tokens_before=eviction.tokens_before,
             tokens_after=eviction.tokens_after,
             created_at=now(),
@@ -355,5 +367,5 @@ def store_eviction(begun: Begun, eviction: Eviction) -> Message:
         conversation.summary_message_id = summary.id
         conversation.window_after_seq = eviction.to_seq
         conversation.save(update_fields=["summary", "summary_message_id", "window_after_seq"])
-        Agent.objects.filter(pk=agent.pk).update(last_seq=agent.last_seq)
-    return summary
+        head = refresh_prompt(conversation.agent, conversation, block_views(agent.id), cold=True)
+    return Evicted(summary, None if begun.own_system else head)

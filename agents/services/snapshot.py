@@ -5,9 +5,11 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from agents.engine.clipping import NO_CLIP, Clip, clip_messages
 from agents.engine.ports import ChatRequest
 from agents.engine.repair import mend
 from agents.engine.state import return_limit_chars
+from agents.llm.providers import DEMO_HANDLE, window_of
 from agents.llm.to_openai import build_messages, encode
 from agents.models import (
     Agent,
@@ -21,8 +23,8 @@ from agents.models import (
     Tool,
 )
 from agents.services.messages import number, store_messages, to_part, to_type
-from agents.services.prompts import refresh_prompt
-from agents.types import AgentSpec, Json, ModelParams, ToolSpec, Transcript
+from agents.services.prompts import is_cold, refresh_prompt
+from agents.types import AgentSpec, CompactionPlan, Json, ModelParams, ToolSpec, Transcript
 from agents.types import Message as MessageValue
 from letta_site.core.aio import write
 from letta_site.core.clock import now
@@ -34,7 +36,10 @@ from memory.services.blocks import view_of
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A run that has left the queue: who works for whom, with what, from where."""
+    """A run that has left the queue: who works for whom, with what, from where.
+
+    `own_system`: the request brought its own system prompt, which stays whatever happens.
+    """
 
     spec: AgentSpec
     transcript: Transcript
@@ -42,6 +47,7 @@ class Begun:
     actor: Actor
     started_at: datetime
     queued_ns: int
+    own_system: bool = False
     stored_parts: set[str] = field(default_factory=set)
 
 
@@ -62,7 +68,7 @@ def begin_run(run_id: str) -> Begun | None:
         inputs = _store_inputs(run)
         _clear_window(run, inputs)
         blocks = block_views(run.agent_id)
-        refresh_prompt(run.agent, run.conversation, blocks)
+        refresh_prompt(run.agent, run.conversation, blocks, cold=is_cold(run.agent))
     actor = Actor(run.org_id, run.created_by_id or "", "user")
     queued_ns = int((started - run.created_at).total_seconds() * 1e9)
     transcript = load_transcript(run.conversation, system=run.options.get("override_system"))
@@ -73,7 +79,16 @@ def begin_run(run_id: str) -> Begun | None:
         blocks=blocks,
         options=run.options,
     )
-    return Begun(spec, transcript, tuple(inputs), actor, started, queued_ns)
+    return Begun(
+        spec,
+        transcript,
+        tuple(inputs),
+        actor,
+        started,
+        queued_ns,
+        own_system=bool(run.options.get("override_system")),
+        stored_parts=set(run.agent.calibration.get("parts", ())),
+    )
 
 
 def _store_inputs(run: Run) -> list[MessageValue]:
@@ -150,10 +165,32 @@ def model_params(agent: Agent, *, handle: str | None = None) -> ModelParams:
     )
 
 
+def compaction_plan(agent: Agent, changes: Json | None = None) -> CompactionPlan:
+    """Return how an agent's window is to be shortened; `changes` are settings for this once."""
+    given = {**(agent.compaction_settings or {}), **(changes or {})}
+    handle, mode = given.get("model"), given.get("mode") or "sliding_window"
+    other = None if mode.startswith("self_compact") or handle == agent.model else handle
+    share = given.get("sliding_window_percentage") or 0.3
+    return CompactionPlan(
+        mode=mode,
+        model=other,
+        window_tokens=window_of(other) if other and other != DEMO_HANDLE else 0,
+        keep_share=min(max(float(share), 0.0), 1.0),
+        clip_chars=given.get("clip_chars", 50_000),
+        prompt=given.get("prompt") or None,
+    )
+
+
+def _token_ratio(agent: Agent, handle: str) -> float:
+    noted = agent.calibration
+    return float(noted.get("ratio", 1.0)) if noted.get("model") == handle else 1.0
+
+
 def agent_spec(
     agent: Agent, *, conversation_id: str, run_id: str, blocks: tuple[BlockView, ...], options: Json
 ) -> AgentSpec:
     """Return an agent as the engine needs it; `options` are those of the run."""
+    model = model_params(agent, handle=options.get("override_model"))
     return AgentSpec(
         agent_id=agent.id,
         agent_type=agent.agent_type,
@@ -161,13 +198,15 @@ def agent_spec(
         conversation_id=conversation_id,
         name=agent.name,
         timezone=agent.timezone,
-        model=model_params(agent, handle=options.get("override_model")),
+        model=model,
         window_tokens=agent.context_window_limit,
         tools=tool_specs(agent.id),
         blocks=blocks,
         tool_rules=tuple(agent.tool_rules),
         max_steps=options.get("max_steps", 50),
         stream_tokens=bool(options.get("stream_tokens")),
+        compaction=compaction_plan(agent),
+        token_ratio=_token_ratio(agent, model.handle),
     )
 
 
@@ -203,6 +242,11 @@ def rebuild_request(step: Step) -> Json:
     return {"body": body, "verified": digest == stored["sha256"]}
 
 
+def _clip_of(step: Step) -> Clip:
+    stored = step.request.get("clip")
+    return Clip(*stored) if stored else NO_CLIP
+
+
 def _rebuild_body(step: Step, system: str, tools: list[Json]) -> Json:
     first, last = step.request["window"]
     params = step.request["params"]
@@ -213,7 +257,7 @@ def _rebuild_body(step: Step, system: str, tools: list[Json]) -> Json:
         model=ModelParams(step.model_handle),
         transcript=Transcript(
             system,
-            mend([to_type(row) for row in rows.order_by("seq")]),
+            mend(clip_messages((to_type(row) for row in rows.order_by("seq")), _clip_of(step))),
             next((to_type(row) for row in head), None),
         ),
         tools=(),

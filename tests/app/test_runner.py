@@ -1,6 +1,7 @@
 """Runs from acceptance to the last stored byte, with a real provider over HTTP."""
 
 import asyncio
+from datetime import timedelta
 from collections.abc import Callable, Coroutine
 from contextlib import aclosing
 from typing import Any
@@ -16,6 +17,7 @@ from agents.services.agents import AgentDraft, create_agent
 from agents.services.snapshot import rebuild_request
 from agents.types import InputMessage, RunInput, TextPart
 from letta_site.core.aio import in_db
+from letta_site.core.clock import now
 from letta_site.core.errors import Conflict
 from letta_site.core.types import Actor
 from memory.models import Block, BlockVersion, Passage
@@ -121,21 +123,39 @@ def test_later_steps_build_on_the_edits_of_earlier_ones(
     assert set(ToolCall.objects.values_list("status", flat=True)) == {"success"}
 
 
-def test_the_next_run_sees_the_edit_in_its_prompt(
+def test_the_head_of_the_prompt_follows_an_own_edit_when_the_cache_is_cold(
     owner: Actor, agent: Agent, fake_openai: FakeOpenAI
 ) -> None:
     edit = Call("memory_insert", {"label": "human", "new_string": "Lives in Oslo."})
-    fake_openai.push(Reply(calls=(edit,)), "Noted.", "Oslo.")
+    fake_openai.push(Reply(calls=(edit,)), "Noted.", "Oslo.", "Oslo.")
 
     async def scenario() -> None:
         await follow(owner, given(agent))
+        await follow(owner, given(agent, "Where do I live?"))
+        await in_db(Agent.objects.update, last_run_completion=now() - timedelta(hours=1))
         await follow(owner, given(agent, "Where do I live?"))
 
     play(scenario)
     systems = [chat["messages"][0]["content"] for chat in fake_openai.chats]
     assert systems[0] == systems[1]  # the head holds still while a run works
     assert "Lives in Oslo." not in systems[0]
-    assert "Lives in Oslo." in systems[2]
+    assert systems[2] == systems[0]  # the edit is in the window, as a call and its return
+    assert any("Lives in Oslo." in str(row) for row in fake_openai.chats[2]["messages"][1:])
+    assert "Lives in Oslo." in systems[3]
+
+
+def test_the_head_of_the_prompt_follows_the_edit_of_somebody_else_at_once(
+    owner: Actor, agent: Agent, fake_openai: FakeOpenAI
+) -> None:
+    async def scenario() -> None:
+        await follow(owner, given(agent))
+        block = await in_db(Block.objects.get)
+        await in_db(update_block, owner, block.id, changes={"value": "Name: Rob."})
+        await follow(owner, given(agent))
+
+    play(scenario)
+    systems = [chat["messages"][0]["content"] for chat in fake_openai.chats]
+    assert "Name: Bob." in systems[0] and "Name: Rob." in systems[1]
 
 
 def test_a_block_changed_meanwhile_is_not_overwritten(
