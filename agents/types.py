@@ -164,6 +164,7 @@ class AgentSpec:
     """An agent as the engine needs it, for one run.
 
     `token_ratio`: how many tokens its provider counted lately where we had estimated one.
+    `steps_before` and `usage_before` are what a run that was interrupted had done already.
     """
 
     agent_id: str
@@ -181,6 +182,8 @@ class AgentSpec:
     stream_tokens: bool = False
     compaction: CompactionPlan = CompactionPlan()
     token_ratio: float = 1.0
+    steps_before: int = 0
+    usage_before: Usage = Usage()
 
 
 @dataclass(frozen=True, slots=True)

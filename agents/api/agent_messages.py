@@ -14,7 +14,6 @@ from agents.runtime import runner
 from agents.runtime.bus import subscribe
 from agents.services import agent_boot, agents, message_lists, previews, resends, runs
 from agents.types import Json, RunInput, RunRef, Usage
-from agents.wire.agent_requests import CompactionRequest
 from agents.wire.agents import encode_agent
 from agents.wire.callers import caller_of
 from agents.wire.encode import FrameEncoder, encode_response
@@ -33,7 +32,7 @@ from agents.wire.requests import (
 from agents.wire.runs import encode_run
 from agents.wire.sse import Ear, Replayed, StreamOptions, write_stream
 from letta_site.core.aio import in_db
-from letta_site.core.errors import LLMError, NotReady
+from letta_site.core.errors import LLMError
 from letta_site.core.types import Actor
 
 NOT_ALLOWED = 405
@@ -113,17 +112,6 @@ def reset_messages(
     with_boot = add_default_initial_messages or bool(given and given.add_default_initial_messages)
     agent_boot.reset_messages(request.auth, agent_id, with_boot=with_boot)
     return encode_agent(agents.get_agent(request.auth, agent_id))
-
-
-@router.post("/{agent_id}/summarize")
-def summarize(
-    request: HttpRequest, agent_id: AgentId, given: CompactionRequest | None = None
-) -> Json:
-    message_lists.agent_type_of(request.auth, agent_id)
-    raise NotReady(
-        "Summarising the window on request is not supported yet.",
-        todo="Nothing needs doing: the window is kept within its limit by itself.",
-    )
 
 
 # --- two ways of answering -------------------------------------------------------------------

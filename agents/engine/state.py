@@ -48,7 +48,9 @@ class RunState:
             summary=transcript.summary,
             messages=list(transcript.messages),
             blocks=spec.blocks,
-            rules=RuleState(parse_rules(spec.tool_rules)),
+            rules=_rules_of(spec, transcript),
+            usage=spec.usage_before,
+            n=spec.steps_before,
             sizes=Sizes(
                 transcript.system,
                 _offered(spec, strategy),
@@ -108,6 +110,17 @@ class RunState:
         if reply:
             self.usage += reply.usage
             self.context_tokens = reply.usage.total_tokens
+
+
+def _rules_of(spec: AgentSpec, transcript: Transcript) -> RuleState:
+    """Return the rules as the steps that this run has made already have left them."""
+    rules = RuleState(parse_rules(spec.tool_rules))
+    if not spec.steps_before:
+        return rules
+    made = [one for one in transcript.messages if one.run_id == spec.run_id]
+    for one in (one for message in made for one in message.tool_returns):
+        rules = rules.after(one.name, one.text)
+    return rules
 
 
 def _offered(spec: AgentSpec, strategy: Strategy) -> tuple[ToolSpec, ...]:

@@ -83,7 +83,7 @@ async def _run(ref: RunRef) -> None:
 
 def _ports(begun: Begun, flag: asyncio.Event) -> Ports:
     return Ports(
-        llm=Exchange(begun.actor.org_id),
+        llm=Exchange(begun.actor.org_id, own_providers=begun.own_providers),
         tools=AgentToolBox(begun.actor.org_id, begun.spec.tools),
         ledger=RunLedger(begun),
         cancel=flag,

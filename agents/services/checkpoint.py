@@ -18,7 +18,7 @@ from agents.models import (
     ToolCall,
 )
 from agents.services.archives import own_archive
-from agents.services.messages import number, store_messages
+from agents.services.messages import index_messages, number, store_messages
 from agents.services.numbering import reserve
 from agents.services.prompts import note_own_edits, refresh_prompt
 from agents.services.runs import end_run, ending, failure_row
@@ -38,7 +38,7 @@ class RunLedger:
 
     def __init__(self, begun: Begun) -> None:
         self._begun = begun
-        self._usage = Usage()
+        self._usage = begun.spec.usage_before
         self._ttft_ns: int | None = None
 
     async def commit(self, record: StepRecord) -> Committed:
@@ -69,7 +69,7 @@ def commit_step(begun: Begun, record: StepRecord, total: Usage, ttft_ns: int | N
         agent.last_seq += 1
         step_seq = agent.last_seq
         results = _apply_edits(actor, begun, record, step_seq)
-        messages = _store_messages(actor, agent, record, spec.conversation_id, results)
+        messages = _store_messages(actor, agent, record, begun, results)
         added = _store_passages(actor, begun, record)
         _store_retrievals(begun, record, step_seq)
         _store_step(begun, record, step_seq)
@@ -151,12 +151,16 @@ def _store_messages(
     actor: Actor,
     agent: Agent,
     record: StepRecord,
-    conversation_id: str,
+    begun: Begun,
     results: dict[tuple[str, int], EditResult],
 ) -> list[Message]:
     refused = {call_id: one.error for (call_id, _), one in results.items() if one.error}
     values = number((_corrected(message, refused) for message in record.messages), agent)
-    store_messages(values, agent=agent, conversation_id=conversation_id, actor=actor)
+    place: Json = {"agent": agent, "conversation_id": begun.spec.conversation_id}
+    store_messages(values, **place, actor=actor, findable=False)
+    fresh = [*begun.unindexed, *values]
+    index_messages(fresh, org_id=agent.org_id, agent_id=agent.id)
+    begun.unindexed.clear()
     return values
 
 
@@ -348,7 +352,7 @@ def store_eviction(begun: Begun, eviction: Eviction) -> Evicted:
             agent=agent,
             conversation=conversation,
             seq=agent.last_seq,
-            run_id=spec.run_id,
+            run_id=spec.run_id or None,
             trigger=eviction.trigger,
             mode=eviction.mode,
             from_seq=eviction.from_seq,

@@ -1,11 +1,13 @@
 """Numbers of what belongs to an agent: one order over messages, steps, runs and compactions."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
 
-from agents.models import Agent
+from agents.models import Agent, Conversation
 from letta_site.core.errors import NotFound
+from letta_site.core.types import Actor
 
 
 def reserve(agent_id: str, count: int, **changes: Any) -> Agent:
@@ -27,3 +29,33 @@ def reserve(agent_id: str, count: int, **changes: Any) -> Agent:
     if row is None:
         raise NotFound("The agent was deleted while it was at work.")
     return Agent(id=agent_id, org_id=row[0], last_seq=row[1] - count)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A conversation, and the first of the numbers that were taken for something in it."""
+
+    conversation_id: str
+    seq: int
+
+
+def reserve_in(
+    actor: Actor, agent_id: str, conversation_id: str | None, count: int
+) -> Place | None:
+    """Take an agent's next `count` numbers in a conversation, the default one if not named.
+
+    Returns None when the actor has no such agent or conversation. One statement; call it inside
+    `aio.write()`.
+    """
+    agents, talks = Agent._meta.db_table, Conversation._meta.db_table
+    chosen = "c.id = %s" if conversation_id else "c.is_default"
+    inside = f"SELECT c.id FROM {talks} c WHERE c.agent_id = {agents}.id AND {chosen}"
+    wanted = [conversation_id] if conversation_id else []
+    sql = (
+        f"UPDATE {agents} SET last_seq = last_seq + %s WHERE id = %s AND org_id = %s "
+        f"AND EXISTS ({inside}) RETURNING last_seq, ({inside})"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [count, agent_id, actor.org_id, *wanted, *wanted])
+        row = cursor.fetchone()
+    return Place(row[1], row[0] - count + 1) if row else None

@@ -6,8 +6,9 @@ from datetime import datetime
 from django.db.models import QuerySet
 
 from agents.engine.events import Failure
-from agents.models import Agent, Conversation, Run
-from agents.services.messages import from_part
+from agents.models import Agent, Conversation, Message, Run
+from agents.services.messages import from_part, index_messages, to_type
+from agents.services.numbering import Place, reserve_in
 from agents.types import InputMessage, Json, RunInput, RunRef
 from letta_site.core.aio import write
 from letta_site.core.clock import now
@@ -16,6 +17,7 @@ from letta_site.core.paging import page
 from letta_site.core.types import Actor, PageQuery
 
 ACTIVE = ("created", "running")
+MOST_RESUMES = 3
 
 # Which run status each stop reason means; every reason not named here is a failure.
 STATUS_OF_STOP: dict[str, str] = {
@@ -39,14 +41,12 @@ def open_run(actor: Actor, given: RunInput) -> tuple[RunRef, int]:
     for an unknown agent or conversation.
     """
     with write():
-        conversation = _locked_conversation(actor, given)
-        agent, conversation_id = conversation.agent, conversation.id
-        agent.last_seq += 1
+        place = _place(actor, given)
         run = Run.objects.create(
-            org_id=agent.org_id,
-            agent=agent,
-            conversation_id=conversation_id,
-            seq=agent.last_seq,
+            org_id=actor.org_id,
+            agent_id=given.agent_id,
+            conversation_id=place.conversation_id,
+            seq=place.seq,
             background=given.background,
             input=[_stored_input(message) for message in given.messages],
             options=run_options(given),
@@ -56,17 +56,14 @@ def open_run(actor: Actor, given: RunInput) -> tuple[RunRef, int]:
             resend_key=given.resend_key,
             created_by_id=actor.id,
         )
-        Agent.objects.filter(pk=agent.pk).update(last_seq=agent.last_seq)
-    return RunRef(run.id, agent.id, conversation_id, agent.org_id), run.seq
+    return RunRef(run.id, given.agent_id, place.conversation_id, actor.org_id), run.seq
 
 
-def _locked_conversation(actor: Actor, given: RunInput) -> Conversation:
-    """Return the conversation with its agent, whose numbering is locked until the commit."""
-    rows = Conversation.objects.of(actor).filter(agent_id=given.agent_id)
+def _place(actor: Actor, given: RunInput) -> Place:
+    """Return the conversation and a number in it; the numbering is locked until the commit."""
     wanted = given.conversation_id
-    rows = rows.filter(pk=wanted) if wanted else rows.filter(is_default=True)
-    locked = rows.select_related("agent").select_for_update(of=("agent",))
-    found: Conversation | None = locked.only("id", "agent__org_id", "agent__last_seq").first()
+    # The input's numbers too: they hold if nothing else has come by the time that the run begins.
+    found = reserve_in(actor, given.agent_id, wanted, 1 + len(given.messages))
     if found is not None:
         return found
     if wanted and Agent.objects.of(actor).filter(pk=given.agent_id).exists():
@@ -113,6 +110,14 @@ def end_run(run_id: str, stop_reason: str, failure: Failure | None) -> None:
         began = run.started_at or run.created_at
         Run.objects.filter(pk=run_id).update(**ending(began, stop_reason, failure, moment))
         Agent.objects.filter(pk=run.agent_id).update(last_stop_reason=stop_reason)
+        if not run.step_count:
+            _index_inputs(run)
+
+
+def _index_inputs(run: Run) -> None:
+    """Make findable what a run was given that ended before its first checkpoint."""
+    given = [to_type(row) for row in Message.objects.filter(run_id=run.id)]
+    index_messages(given, org_id=run.org_id, agent_id=run.agent_id)
 
 
 def failure_row(failure: Failure | None) -> Json | None:
@@ -131,19 +136,37 @@ def ending(began: datetime, stop_reason: str, failure: Failure | None, moment: d
     }
 
 
-def fail_interrupted() -> int:
-    """Mark runs that were running when the server died as failed; return how many."""
+def resume_interrupted() -> tuple[int, int]:
+    """Put runs that were under way when the server died back into their queues.
+
+    Everything up to the last checkpoint is stored, so they go on from there. One that has been
+    taken up `MOST_RESUMES` times in vain ends as interrupted. Returns how many of each.
+    """
     with write():
-        return Run.objects.filter(status="running").update(
-            status="failed",
-            stop_reason="error",
-            completed_at=now(),
-            error={
-                "kind": "interrupted",
-                "message": "The server stopped while this run was under way.",
-                "todo": "Finished steps are kept. Send the message again to go on.",
-            },
+        died = list(Run.objects.filter(status="running"))
+        hopeless = [run.id for run in died if run.options.get("resumes", 0) >= MOST_RESUMES]
+        for run in died:
+            run.status = "created"
+            run.options = {**run.options, "resumes": run.options.get("resumes", 0) + 1}
+        Run.objects.bulk_update(
+            [run for run in died if run.id not in hopeless], ["status", "options"]
         )
+        Run.objects.filter(pk__in=hopeless).update(**interruption())
+    return len(died) - len(hopeless), len(hopeless)
+
+
+def interruption() -> Json:
+    """Return the fields of a run that nobody carries out any more."""
+    return {
+        "status": "failed",
+        "stop_reason": "error",
+        "completed_at": now(),
+        "error": {
+            "kind": "interrupted",
+            "message": "The server stopped while this run was under way.",
+            "todo": "Finished steps are kept. Send the message again to go on.",
+        },
+    }
 
 
 def close_waiting_run(actor: Actor, run_id: str, *, at: datetime) -> bool:

@@ -2,8 +2,10 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+
+from django.db.models import Exists, OuterRef, Value
 
 from agents.engine.clipping import NO_CLIP, Clip, clip_messages
 from agents.engine.ports import ChatRequest
@@ -24,14 +26,38 @@ from agents.models import (
 )
 from agents.services.messages import number, store_messages, to_part, to_type
 from agents.services.prompts import is_cold, refresh_prompt
-from agents.types import AgentSpec, CompactionPlan, Json, ModelParams, ToolSpec, Transcript
+from agents.types import AgentSpec, CompactionPlan, Json, ModelParams, ToolSpec, Transcript, Usage
 from agents.types import Message as MessageValue
 from letta_site.core.aio import write
 from letta_site.core.clock import now
 from letta_site.core.ids import new_id
+from letta_site.core.models import Provider
 from letta_site.core.types import Actor
 from memory.logic.edits import BlockView
+from memory.models import Block
 from memory.services.blocks import view_of
+
+
+# Columns of the same types, so that one query can read rows of both tables.
+_BLOCK_COLUMNS = (
+    "id",
+    "label",
+    "value",
+    "description",
+    "limit",
+    "read_only",
+    "metadata",
+    "version",
+)
+_TOOL_COLUMNS = (
+    "id",
+    "name",
+    "tool_type",
+    "description",
+    "return_char_limit",
+    "enable_parallel_execution",
+    "json_schema",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +65,7 @@ class Begun:
     """A run that has left the queue: who works for whom, with what, from where.
 
     `own_system`: the request brought its own system prompt, which stays whatever happens.
+    `own_providers`: the organisation has stored providers, beside those of the environment.
     """
 
     spec: AgentSpec
@@ -48,7 +75,9 @@ class Begun:
     started_at: datetime
     queued_ns: int
     own_system: bool = False
+    own_providers: bool = True
     stored_parts: set[str] = field(default_factory=set)
+    unindexed: list[MessageValue] = field(default_factory=list)
 
 
 def begin_run(run_id: str) -> Begun | None:
@@ -57,17 +86,19 @@ def begin_run(run_id: str) -> Begun | None:
     Returns None when the run is not waiting any more (it was cancelled in the queue).
     """
     with write():
+        stored = Provider.objects.filter(org_id=OuterRef("org_id"), enabled=True)
         rows = Run.objects.select_related("agent", "conversation")
+        rows = rows.annotate(own_providers=Exists(stored))
         run = rows.select_for_update(of=("self", "agent")).filter(pk=run_id).first()
         if run is None or run.status != "created":
             return None
-        started = now()
+        started = run.started_at or now()
         Run.objects.filter(pk=run_id).update(
-            status="running", started_at=started, heartbeat_at=started
+            status="running", started_at=started, heartbeat_at=now()
         )
-        inputs = _store_inputs(run)
+        inputs = _stored_inputs(run) if run.started_at else _store_inputs(run)
         _clear_window(run, inputs)
-        blocks = block_views(run.agent_id)
+        blocks, tools = load_kit(run.agent_id)
         refresh_prompt(run.agent, run.conversation, blocks, cold=is_cold(run.agent))
     actor = Actor(run.org_id, run.created_by_id or "", "user")
     queued_ns = int((started - run.created_at).total_seconds() * 1e9)
@@ -78,7 +109,9 @@ def begin_run(run_id: str) -> Begun | None:
         run_id=run.id,
         blocks=blocks,
         options=run.options,
+        tools=tools,
     )
+    spec = replace(spec, steps_before=run.step_count, usage_before=_usage_of(run))
     return Begun(
         spec,
         transcript,
@@ -86,19 +119,37 @@ def begin_run(run_id: str) -> Begun | None:
         actor,
         started,
         queued_ns,
+        own_providers=run.own_providers,
         own_system=bool(run.options.get("override_system")),
+        unindexed=list(inputs),
         stored_parts=set(run.agent.calibration.get("parts", ())),
     )
+
+
+def _stored_inputs(run: Run) -> list[MessageValue]:
+    """Return the input of a run that began once before: it was stored when its status was."""
+    rows = Message.objects.filter(run_id=run.id, step_id=None).exclude(role="summary")
+    return [to_type(row) for row in rows.order_by("seq")]
 
 
 def _store_inputs(run: Run) -> list[MessageValue]:
     agent = run.agent
     moment = now()
+    still_last = agent.last_seq == run.seq + len(run.input)
+    agent.last_seq = run.seq if still_last else agent.last_seq
     values = number((_input_value(row, run, moment) for row in run.input), agent)
     actor = Actor(run.org_id, run.created_by_id or "", "user")
-    store_messages(values, agent=agent, conversation_id=run.conversation_id, actor=actor)
-    Agent.objects.filter(pk=agent.pk).update(last_seq=agent.last_seq)
+    place: Json = {"agent": agent, "conversation_id": run.conversation_id}
+    store_messages(values, **place, actor=actor, findable=False)  # the first checkpoint sees to it
+    if not still_last:
+        Agent.objects.filter(pk=agent.pk).update(last_seq=agent.last_seq)
     return values
+
+
+def _usage_of(run: Run) -> Usage:
+    return Usage(
+        run.prompt_tokens, run.completion_tokens, run.cached_input_tokens, None, run.reasoning_tokens
+    )
 
 
 def _clear_window(run: Run, inputs: list[MessageValue]) -> None:
@@ -128,6 +179,30 @@ def block_views(agent_id: str) -> tuple[BlockView, ...]:
     """Return an agent's blocks in the order of attachment: one query."""
     links = AgentBlock.objects.filter(agent_id=agent_id).select_related("block")
     return tuple(view_of(link.block) for link in links)
+
+
+def load_kit(agent_id: str) -> tuple[tuple[BlockView, ...], tuple[ToolSpec, ...]]:
+    """Return an agent's blocks and tools, each in the order of attachment: one query for both."""
+    blocks = AgentBlock.objects.filter(agent_id=agent_id).values_list(
+        Value("block"), "id", *(f"block__{name}" for name in _BLOCK_COLUMNS)
+    )
+    tools = AgentTool.objects.filter(agent_id=agent_id).values_list(
+        Value("tool"), "id", *(f"tool__{name}" for name in _TOOL_COLUMNS), Value(0)
+    )
+    # Ordered here: an order in the query would have to be the same for both halves' columns.
+    rows = sorted(blocks.order_by().union(tools.order_by(), all=True), key=lambda row: row[1])
+    return (
+        tuple(
+            view_of(Block(**dict(zip(_BLOCK_COLUMNS, row[2:], strict=True))))
+            for row in rows
+            if row[0] == "block"
+        ),
+        tuple(
+            tool_spec(Tool(**dict(zip(_TOOL_COLUMNS, row[2:-1], strict=True))))
+            for row in rows
+            if row[0] == "tool"
+        ),
+    )
 
 
 def tool_specs(agent_id: str) -> tuple[ToolSpec, ...]:
@@ -187,9 +262,18 @@ def _token_ratio(agent: Agent, handle: str) -> float:
 
 
 def agent_spec(
-    agent: Agent, *, conversation_id: str, run_id: str, blocks: tuple[BlockView, ...], options: Json
+    agent: Agent,
+    *,
+    conversation_id: str,
+    run_id: str,
+    blocks: tuple[BlockView, ...],
+    options: Json,
+    tools: tuple[ToolSpec, ...] | None = None,
 ) -> AgentSpec:
-    """Return an agent as the engine needs it; `options` are those of the run."""
+    """Return an agent as the engine needs it; `options` are those of the run.
+
+    `tools` are read when they are not given.
+    """
     model = model_params(agent, handle=options.get("override_model"))
     return AgentSpec(
         agent_id=agent.id,
@@ -200,7 +284,7 @@ def agent_spec(
         timezone=agent.timezone,
         model=model,
         window_tokens=agent.context_window_limit,
-        tools=tool_specs(agent.id),
+        tools=tool_specs(agent.id) if tools is None else tools,
         blocks=blocks,
         tool_rules=tuple(agent.tool_rules),
         max_steps=options.get("max_steps", 50),

@@ -334,7 +334,7 @@ def test_a_preview_shows_the_request_and_stores_nothing(api: Api) -> None:
 
 @pytest.mark.parametrize(
     ("path", "body"),
-    [("/generate", {"prompt": "x"}), ("/summarize", None)],
+    [("/generate", {"prompt": "x"})],
 )
 def test_what_is_not_there_yet_says_so(api: Api, path: str, body: Any) -> None:
     agent = create(api)

@@ -14,7 +14,7 @@ from agents.runtime import boot, bus, runner
 from agents.services import runs
 from agents.services.agent_models import ModelWish
 from agents.services.agents import AgentDraft, create_agent
-from agents.services.snapshot import rebuild_request
+from agents.services.snapshot import begin_run, rebuild_request
 from agents.types import InputMessage, RunInput, TextPart
 from letta_site.core.aio import in_db
 from letta_site.core.clock import now
@@ -256,9 +256,11 @@ def test_cancelling_nothing_is_a_conflict(owner: Actor, agent: Agent) -> None:
 def test_accepted_runs_survive_a_restart(
     owner: Actor, agent: Agent, fake_openai: FakeOpenAI
 ) -> None:
-    waiting, _ = runs.open_run(owner, given(agent, "still here"))
     died, _ = runs.open_run(owner, given(agent, "was running"))
-    Run.objects.filter(pk=died.run_id).update(status="running")
+    waiting, _ = runs.open_run(owner, given(agent, "still here"))
+    hopeless, _ = runs.open_run(owner, given(agent, "brings the server down"))
+    Run.objects.filter(pk=hopeless.run_id).update(status="running", options={"resumes": 3})
+    assert begin_run(died.run_id) is not None
 
     async def scenario() -> None:
         async with aclosing(bus.subscribe(waiting.run_id)) as ear:
@@ -269,8 +271,42 @@ def test_accepted_runs_survive_a_restart(
 
     play(scenario)
     assert Run.objects.get(pk=waiting.run_id).status == "completed"
-    interrupted = Run.objects.get(pk=died.run_id)
+    assert Run.objects.get(pk=died.run_id).status == "completed"
+    said = [row["content"] for row in fake_openai.chats[-1]["messages"] if row["role"] == "user"]
+    assert said == ["was running", "still here"]
+    interrupted = Run.objects.get(pk=hopeless.run_id)
     assert (interrupted.status, interrupted.error["kind"]) == ("failed", "interrupted")
+
+
+def test_a_run_goes_on_from_its_last_checkpoint(
+    owner: Actor, agent: Agent, fake_openai: FakeOpenAI
+) -> None:
+    insert = Call("archival_memory_insert", {"content": "Bob likes fjords."})
+    fake_openai.push(Reply(calls=(insert,)), Reply("never", delay_s=30), "Kept.")
+
+    async def die() -> None:
+        ref, ear = await runner.send(owner, given(agent))
+        async with aclosing(ear):
+            async for _, event in ear:
+                if isinstance(event, StepCommitted):
+                    break
+        await asyncio.sleep(0.2)
+
+    async def revive() -> None:
+        run = await in_db(Run.objects.get)
+        async with aclosing(bus.subscribe(run.id)) as ear:
+            await boot.start()
+            async for _, event in ear:
+                if isinstance(event, RunFinished):
+                    return
+
+    play(die)  # its loop ends with the task in the middle of the second step, as a kill would
+    Run.objects.update(status="running")
+    play(revive)
+    run = Run.objects.get()
+    assert (run.status, run.step_count, Passage.objects.count()) == ("completed", 2, 1)
+    roles = list(Message.objects.order_by("seq").values_list("role", flat=True))
+    assert roles == ["system", "user", "assistant", "tool", "assistant"]
 
 
 def test_tokens_come_when_asked_for(owner: Actor, agent: Agent, fake_openai: FakeOpenAI) -> None:
