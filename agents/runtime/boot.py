@@ -2,10 +2,13 @@
 
 import asyncio
 
-from agents.runtime.runner import enqueue
+from agents.runtime import cancel
+from agents.runtime.runner import enqueue, is_queued
+from agents.services import health
 from agents.services.runs import list_waiting, resume_interrupted
 from letta_site.core.aio import in_db
 from letta_site.core.openai_client import warm_up
+from letta_site.core.types import Actor
 
 
 async def start() -> None:
@@ -18,3 +21,15 @@ async def start() -> None:
     await in_db(resume_interrupted)
     for ref, seq in await in_db(list_waiting):
         enqueue(ref, seq)
+
+
+async def unstick(actor: Actor, agent_id: str) -> list[health.Trouble]:
+    """Get an agent going again: end what nobody carries out, take up what waits, mend the rest.
+
+    Returns what was wrong. Raises NotFound.
+    """
+    found = await in_db(health.unstick, actor, agent_id, working=cancel.working())
+    for ref, seq in await in_db(list_waiting):
+        if ref.agent_id == agent_id and not is_queued(ref) and ref.run_id not in cancel.working():
+            enqueue(ref, seq)
+    return found

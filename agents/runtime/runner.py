@@ -54,6 +54,11 @@ def enqueue(ref: RunRef, seq: int) -> None:
     spawn(_drain(ref.conversation_id), name=f"conversation {ref.conversation_id}")
 
 
+def is_queued(ref: RunRef) -> bool:
+    """Tell whether a run waits in a queue of this process."""
+    return any(waiting == ref for _, waiting in _queues.get(ref.conversation_id, ()))
+
+
 async def _drain(conversation_id: str) -> None:
     queue = _queues[conversation_id]
     try:
