@@ -1,5 +1,6 @@
 """Mending of a history before it is sent. Providers refuse one with a call and no return."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -18,6 +19,10 @@ INTERRUPTED = (
     "before you repeat it."
 )
 
+EMPTY = "[This message is empty.]"
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_UNFIT = re.compile(r"[^a-zA-Z0-9_-]")
+
 Slot = tuple[int, str]  # index of the message that makes a call, and the call's id
 
 
@@ -25,16 +30,19 @@ def mend(messages: Sequence[Message]) -> tuple[Message, ...]:
     """Return a history that any provider accepts, with the same words in the same order.
 
     Every call is followed at once by its return (an error when it has none), returns without a
-    call are gone, as are assistant messages that say nothing; no NUL and no lone surrogate is left.
+    call are gone, as are assistant messages that say nothing and messages that are there twice; an
+    empty message of a user says so; no NUL, no lone surrogate and no unfit tool name is left.
     """
-    clean = [one if _spotless(one) else _distinct(_clean(one)) for one in messages]
+    clean = [one if _spotless(one) else _distinct(_clean(one)) for one in _once(messages)]
     returns = _match(clean)
     mended: list[Message] = []
     for at, message in enumerate(clean):
         if message.role == "tool":
             continue
+        if message.role == "approval" and message.tool_calls:
+            message = replace(message, role="assistant")
         if message.role != "assistant" or not _says_nothing(message):
-            mended.append(message)
+            mended.append(_filled(message))
         mended.extend(_answers(message, at, returns))
     return tuple(mended)
 
@@ -45,6 +53,24 @@ def clean_text(text: str) -> str:
         return text.replace("\0", "\ufffd")
     whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return whole.replace("\0", "\ufffd")
+
+
+def _once(messages: Sequence[Message]) -> list[Message]:
+    """Return messages without repetitions. Tool messages are told apart by their returns."""
+    seen: set[str] = set()
+    first: list[Message] = []
+    for message in messages:
+        if message.role == "tool" or message.id not in seen:
+            first.append(message)
+        if message.role != "tool":
+            seen.add(message.id)
+    return first
+
+
+def _filled(message: Message) -> Message:
+    if message.role == "user" and _says_nothing(message):
+        return replace(message, parts=(TextPart(EMPTY),))
+    return message
 
 
 def _match(messages: Sequence[Message]) -> dict[Slot, tuple[Message, ToolReturn]]:
@@ -98,12 +124,19 @@ def _distinct(message: Message) -> Message:
     return replace(message, tool_calls=tuple(calls.values()))
 
 
+def clean_name(name: str) -> str:
+    """Return the name of a tool with what providers do not allow in one replaced."""
+    return name if _NAME.fullmatch(name) else _UNFIT.sub("_", name)[:64] or "unnamed"
+
+
 def _spotless(message: Message) -> bool:
     """Tell quickly, for most messages, that nothing is to be cleaned."""
     texts = [part.text for part in message.parts if not isinstance(part, ImagePart)]
     if message.tool_calls:
-        texts += [text for one in message.tool_calls for text in (one.id, one.name, one.arguments)]
-        if len({call.id for call in message.tool_calls}) < len(message.tool_calls):
+        texts += [text for one in message.tool_calls for text in (one.id, one.arguments)]
+        ids = {call.id for call in message.tool_calls}
+        named = all(_NAME.fullmatch(call.name) for call in message.tool_calls)
+        if len(ids) < len(message.tool_calls) or not named:
             return False
     texts += [text for one in message.tool_returns for text in (one.tool_call_id, one.text)]
     return all(text.isascii() and "\0" not in text for text in texts)
@@ -112,7 +145,7 @@ def _spotless(message: Message) -> bool:
 def _clean(message: Message) -> Message:
     parts = tuple(_clean_part(part) for part in message.parts)
     calls = tuple(
-        ToolCall(clean_text(call.id), clean_text(call.name), clean_text(call.arguments))
+        ToolCall(clean_text(call.id), clean_name(call.name), clean_text(call.arguments))
         for call in message.tool_calls
     )
     returns = tuple(
