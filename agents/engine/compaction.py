@@ -193,9 +193,7 @@ async def _eviction(
         from_seq=leaving[0].seq,
         to_seq=leaving[-1].seq,
         message_ids=tuple(message.id for message in leaving),
-        summary=summary_message(
-            words, stats, now=now, timezone=state.spec.timezone, run_id=run_id
-        ),
+        summary=summary_message(words, stats, now=now, timezone=state.spec.timezone, run_id=run_id),
         tokens_before=before,
         tokens_after=after,
     )

@@ -102,8 +102,10 @@ def evict(
     for turns, start in enumerate(reversed(turn_starts(messages)), 1):
         left += sum(known[start:end])
         end = start
-        if turns > 1 and left > (ceiling_tokens if turns <= keep_turns else 0) and (
-            left > budget_tokens
+        if (
+            turns > 1
+            and left > (ceiling_tokens if turns <= keep_turns else 0)
+            and (left > budget_tokens)
         ):
             break
         cut = start

@@ -4,35 +4,34 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('agents', '0001_initial'),
+        ("agents", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='agent',
-            name='calibration',
+            model_name="agent",
+            name="calibration",
             field=models.JSONField(default=dict, editable=False),
         ),
         migrations.AddField(
-            model_name='compaction',
-            name='previous_summary_id',
+            model_name="compaction",
+            name="previous_summary_id",
             field=models.CharField(max_length=60, null=True),
         ),
         migrations.AddField(
-            model_name='compaction',
-            name='previous_window_after',
+            model_name="compaction",
+            name="previous_window_after",
             field=models.BigIntegerField(default=0),
         ),
         migrations.AddField(
-            model_name='compaction',
-            name='summary_message_id',
+            model_name="compaction",
+            name="summary_message_id",
             field=models.CharField(max_length=60, null=True),
         ),
         migrations.AddField(
-            model_name='compaction',
-            name='undone_at',
+            model_name="compaction",
+            name="undone_at",
             field=models.DateTimeField(null=True),
         ),
     ]

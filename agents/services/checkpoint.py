@@ -1,26 +1,23 @@
 """Storing: one transaction a step. Nothing is published before it has committed."""
 
-import hashlib
 from collections.abc import Sequence
-from dataclasses import astuple, replace
+from dataclasses import replace
 
 from agents.engine.events import Failure
-from agents.engine.clipping import NO_CLIP
 from agents.engine.ports import Committed, Evicted, Eviction, StepRecord
 from agents.models import (
     Agent,
     AgentBlock,
-    Compaction,
-    Conversation,
-    RequestPart,
     Run,
     Step,
     ToolCall,
 )
 from agents.services.archives import own_archive
+from agents.services.evictions import store_eviction
 from agents.services.messages import index_messages, number, store_messages
 from agents.services.numbering import reserve
-from agents.services.prompts import note_own_edits, refresh_prompt
+from agents.services.prompts import note_own_edits
+from agents.services.request_parts import digest_of, stored_request
 from agents.services.runs import end_run, ending, failure_row
 from agents.services.snapshot import Begun, block_views
 from agents.types import Json, Message, ToolReturn, Usage
@@ -89,7 +86,7 @@ def _noted(begun: Begun, record: StepRecord) -> Json:
         noted["calibration"] = {
             "model": begun.spec.model.handle,
             "ratio": round(record.token_ratio, 3),
-            "parts": [_digest(record.reply.sent[part]) for part in ("system", "tools")],
+            "parts": [digest_of(record.reply.sent[part]) for part in ("system", "tools")],
         }
     if record.stop_reason:
         moment = now()
@@ -236,7 +233,7 @@ def _store_step(begun: Begun, record: StepRecord, step_seq: int) -> None:
         cache_write_tokens=usage.cache_write_tokens,
         reasoning_tokens=usage.reasoning_tokens,
         estimated_prompt_tokens=record.estimated_tokens,
-        request=_stored_request(begun, record),
+        request=stored_request(begun, record),
         response=reply.raw if reply else None,
         block_versions=record.block_versions,
         started_at=record.started_at,
@@ -254,38 +251,6 @@ def _step_status(record: StepRecord) -> str:
     if record.failure:
         return "failed"
     return "cancelled" if record.stop_reason == "cancelled" else "success"
-
-
-def _stored_request(begun: Begun, record: StepRecord) -> Json:
-    """Return the request as references, so that a long prompt is stored once, not once a step."""
-    if record.reply is None:
-        return {}
-    sent = record.reply.sent
-    system, tools = _store_parts(begun, sent["system"], sent["tools"])
-    stored = {
-        "system": system,
-        "tools": tools,
-        "params": sent["params"],
-        "sha256": sent["sha256"],
-        "window": list(record.window),
-        "summary_message_id": record.summary_id,
-    }
-    return stored if record.clip == NO_CLIP else {**stored, "clip": list(astuple(record.clip))}
-
-
-def _store_parts(begun: Begun, *texts: str) -> list[str]:
-    """Store texts under their digests, unless this run has done so before; return the digests."""
-    by_digest = {_digest(text): text for text in texts}
-    fresh = {key: text for key, text in by_digest.items() if key not in begun.stored_parts}
-    if fresh:
-        rows = [RequestPart(sha256=key, text=text) for key, text in fresh.items()]
-        RequestPart.objects.bulk_create(rows, ignore_conflicts=True)
-        begun.stored_parts.update(fresh)
-    return [_digest(text) for text in texts]
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _store_tool_calls(begun: Begun, record: StepRecord, messages: Sequence[Message]) -> None:
@@ -331,45 +296,3 @@ def _store_progress(begun: Begun, record: StepRecord, total: tuple[Usage, int | 
     if record.stop_reason:
         fields |= ending(begun.started_at, record.stop_reason, record.failure, moment)
     Run.objects.filter(pk=begun.spec.run_id).update(**fields)
-
-
-def store_eviction(begun: Begun, eviction: Eviction) -> Evicted:
-    """Record a compaction and move the window's edge, in one transaction.
-
-    The messages stay in the history and in the search index; only the window forgets them. The
-    head is compiled anew if the agent has edited its memory since: the provider's cache of the
-    prompt is lost anyway.
-    """
-    spec = begun.spec
-    with write():
-        agent = reserve(spec.agent_id, 2)
-        conversation = Conversation.objects.select_related("agent").get(pk=spec.conversation_id)
-        (summary,) = number([eviction.summary], agent)
-        store_messages([summary], agent=agent, conversation_id=conversation.id, actor=begun.actor)
-        agent.last_seq += 1
-        Compaction.objects.create(
-            org_id=agent.org_id,
-            agent=agent,
-            conversation=conversation,
-            seq=agent.last_seq,
-            run_id=spec.run_id or None,
-            trigger=eviction.trigger,
-            mode=eviction.mode,
-            from_seq=eviction.from_seq,
-            to_seq=eviction.to_seq,
-            message_ids=list(eviction.message_ids),
-            summary_before=conversation.summary,
-            summary_after=summary.text,
-            summary_message_id=summary.id,
-            previous_summary_id=conversation.summary_message_id,
-            previous_window_after=conversation.window_after_seq,
-            tokens_before=eviction.tokens_before,
-            tokens_after=eviction.tokens_after,
-            created_at=now(),
-        )
-        conversation.summary = summary.text
-        conversation.summary_message_id = summary.id
-        conversation.window_after_seq = eviction.to_seq
-        conversation.save(update_fields=["summary", "summary_message_id", "window_after_seq"])
-        head = refresh_prompt(conversation.agent, conversation, block_views(agent.id), cold=True)
-    return Evicted(summary, None if begun.own_system else head)

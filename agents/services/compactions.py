@@ -5,9 +5,15 @@ from dataclasses import replace
 from agents.engine.ports import Evicted, Eviction
 from agents.models import Agent, Compaction, Conversation, Message, Run
 from agents.services.agent_boot import default_conversation
-from agents.services.checkpoint import store_eviction
+from agents.services.evictions import store_eviction
 from agents.services.prompts import refresh_prompt
-from agents.services.snapshot import Begun, agent_spec, block_views, compaction_plan, load_transcript
+from agents.services.snapshot import (
+    Begun,
+    agent_spec,
+    block_views,
+    compaction_plan,
+    load_transcript,
+)
 from agents.types import Json
 from letta_site.core.aio import in_db, write
 from letta_site.core.clock import now

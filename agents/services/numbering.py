@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
+from django.db.models import Field
 
 from agents.models import Agent, Conversation
 from letta_site.core.errors import NotFound
@@ -18,7 +19,7 @@ def reserve(agent_id: str, count: int, **changes: Any) -> Agent:
     NotFound.
     """
     table = Agent._meta.db_table
-    columns = [(Agent._meta.get_field(name), value) for name, value in changes.items()]
+    columns = [(_column(name), value) for name, value in changes.items()]
     settings = ["last_seq = last_seq + %s", *(f"{column.column} = %s" for column, _ in columns)]
     values = [column.get_db_prep_save(value, connection) for column, value in columns]
     # The ORM cannot say RETURNING for an update, and a second statement would double the cost.
@@ -29,6 +30,12 @@ def reserve(agent_id: str, count: int, **changes: Any) -> Agent:
     if row is None:
         raise NotFound("The agent was deleted while it was at work.")
     return Agent(id=agent_id, org_id=row[0], last_seq=row[1] - count)
+
+
+def _column(name: str) -> "Field[Any, Any]":
+    column = Agent._meta.get_field(name)
+    assert isinstance(column, Field)
+    return column
 
 
 @dataclass(frozen=True, slots=True)

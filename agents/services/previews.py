@@ -6,7 +6,7 @@ from typing import Any
 from agents.engine.state import RunState
 from agents.llm.to_openai import build_body
 from agents.services.agent_boot import default_conversation
-from agents.services.prompts import compiled_prompt
+from agents.services.prompts import compiled_prompt, head_holds, is_cold
 from agents.services.runs import run_options
 from agents.services.snapshot import agent_spec, block_views, load_transcript
 from agents.types import Json, Message, RunInput
@@ -23,8 +23,11 @@ def preview_request(actor: Actor, given: RunInput) -> Json:
     spec = agent_spec(
         agent, conversation_id=conversation.id, run_id="", blocks=blocks, options=run_options(given)
     )
-    system = given.override_system or compiled_prompt(agent, conversation, blocks)
-    transcript = replace(load_transcript(conversation), system=system)
+    transcript = load_transcript(conversation)
+    if given.override_system:
+        transcript = replace(transcript, system=given.override_system)
+    elif not head_holds(agent, conversation, blocks, cold=is_cold(agent)):
+        transcript = replace(transcript, system=compiled_prompt(agent, conversation, blocks))
     asked = replace(transcript, messages=(*transcript.messages, *_messages(given)))
     request = RunState.begin(spec, asked).request()
     return build_body(request, spec.model.handle.partition("/")[2])

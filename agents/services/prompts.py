@@ -31,19 +31,29 @@ def refresh_prompt(
     Edits that the agent made in this very conversation are in its window, as calls and returns;
     they alone are no reason, unless the cache is `cold` (docs/decisions/0022).
     """
-    versions: Json = {block.id: block.version for block in blocks}
-    versions["agent"] = [agent.system, agent.tool_rules, agent.agent_type]
-    known = dict(conversation.compiled_versions)
-    own = known.pop(OWN, False)
-    if not force and known == versions and not (own and cold):
+    if not force and head_holds(agent, conversation, blocks, cold=cold):
         return None
     text = compiled_prompt(agent, conversation, blocks)
     Message.objects.filter(pk=conversation.system_message_id).update(
         content=[{"type": "text", "text": text}], updated_at=now()
     )
-    conversation.compiled_versions = versions
+    conversation.compiled_versions = _versions(agent, blocks)
     conversation.save(update_fields=["compiled_versions"])
     return text
+
+
+def head_holds(
+    agent: Agent, conversation: Conversation, blocks: tuple[BlockView, ...], *, cold: bool
+) -> bool:
+    """Tell whether the system message need not be compiled anew."""
+    known = dict(conversation.compiled_versions)
+    own = known.pop(OWN, False)
+    return known == _versions(agent, blocks) and not (own and cold)
+
+
+def _versions(agent: Agent, blocks: tuple[BlockView, ...]) -> Json:
+    versions: Json = {block.id: block.version for block in blocks}
+    return {**versions, "agent": [agent.system, agent.tool_rules, agent.agent_type]}
 
 
 def is_cold(agent: Agent) -> bool:

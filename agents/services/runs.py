@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db.models import QuerySet
 
 from agents.engine.events import Failure
-from agents.models import Agent, Conversation, Message, Run
+from agents.models import Agent, Message, Run
 from agents.services.messages import from_part, index_messages, to_type
 from agents.services.numbering import Place, reserve_in
 from agents.types import InputMessage, Json, RunInput, RunRef

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from agents.models import Agent, Compaction, Conversation, Message, Step
-from agents.services.snapshot import load_transcript, rebuild_request
+from agents.services.past_requests import rebuild_request
+from agents.services.snapshot import load_transcript
 from letta_site.core.types import Actor
 from tests.app.conftest import Api
-from tests.app.posting import post, send, stream
 from tests.app.posting import play as run
+from tests.app.posting import post, send, stream
 from tests.fakes.openai_replies import Call, Reply, context_exceeded
 from tests.fakes.openai_server import FakeOpenAI
 
@@ -82,9 +83,7 @@ def test_clipped_returns_are_rebuilt_as_they_were_sent(
     assert all(rebuild_request(step)["verified"] for step in Step.objects.all())
 
 
-def test_summarise_on_request_and_undo(
-    api: Api, agent_id: str, fake_openai: FakeOpenAI
-) -> None:
+def test_summarise_on_request_and_undo(api: Api, agent_id: str, fake_openai: FakeOpenAI) -> None:
     talk(agent_id, 3)
     before = load_transcript(Conversation.objects.get())
     fake_openai.push("They spoke of facts.")

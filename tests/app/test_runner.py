@@ -1,9 +1,9 @@
 """Runs from acceptance to the last stored byte, with a real provider over HTTP."""
 
 import asyncio
-from datetime import timedelta
 from collections.abc import Callable, Coroutine
 from contextlib import aclosing
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +14,8 @@ from agents.runtime import boot, bus, runner
 from agents.services import runs
 from agents.services.agent_models import ModelWish
 from agents.services.agents import AgentDraft, create_agent
-from agents.services.snapshot import begin_run, rebuild_request
+from agents.services.past_requests import rebuild_request
+from agents.services.snapshot import begin_run
 from agents.types import InputMessage, RunInput, TextPart
 from letta_site.core.aio import in_db
 from letta_site.core.clock import now

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from agents.models import Agent, Compaction
-from agents.services.agent_models import ModelWish
 from agents.services import prompts
+from agents.services.agent_models import ModelWish
 from agents.services.agents import AgentDraft, create_agent
 from letta_site.core.aio import in_db
 from letta_site.core.ids import DEFAULT_ORG_ID, DEFAULT_USER_ID
@@ -37,7 +37,7 @@ def test_share_of_prompt_bytes_seen_before(
     age_min: int,
 ) -> None:
     monkeypatch.setattr(prompts, "CACHE_AGE", timedelta(minutes=age_min))
-    from letta_site.auth import default_tenant  # noqa: PLC0415
+    from letta_site.auth import default_tenant
 
     default_tenant()
     owner = Actor(DEFAULT_ORG_ID, DEFAULT_USER_ID)
@@ -65,7 +65,10 @@ def test_share_of_prompt_bytes_seen_before(
         for n, edit in enumerate(edits):
             await send(owner, agent.id, ("EDIT " if edit else "") + FACT.format(n=n))
         compactions = await in_db(Compaction.objects.count)
-        print(f"\n{window}, cache {age_min} min: {told(fake_openai)}, {sum(edits)} edits, {compactions} compactions")
+        print(
+            f"\n{window}, cache {age_min} min: {told(fake_openai)}, {sum(edits)} edits, "
+            f"{compactions} compactions"
+        )
 
     play(scenario)
 
@@ -98,5 +101,3 @@ def told(fake: FakeOpenAI) -> str:
 def head(raw: bytes) -> bytes:
     """Return the messages of a body without the brackets that close them."""
     return raw.partition(b'"tools":')[0].rstrip(b",").rstrip(b"]").rstrip(b"}")
-
-

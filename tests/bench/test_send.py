@@ -28,7 +28,7 @@ TURN_CHARS = 400
 
 @pytest.fixture
 def owner(transactional_db: None) -> Actor:
-    from letta_site.auth import default_tenant  # noqa: PLC0415
+    from letta_site.auth import default_tenant
 
     default_tenant()
     return Actor(DEFAULT_ORG_ID, DEFAULT_USER_ID)

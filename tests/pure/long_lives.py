@@ -110,8 +110,10 @@ class Life:
         seen = request.transcript
         head = [seen.summary] if seen.summary else []
         limit = request.tool_return_limit_chars
-        return provider_count(seen.system) + 60 + sum(
-            self.one(message, limit) for message in (*head, *seen.messages)
+        return (
+            provider_count(seen.system)
+            + 60
+            + sum(self.one(message, limit) for message in (*head, *seen.messages))
         )
 
     def one(self, message: Message, limit: int) -> int:

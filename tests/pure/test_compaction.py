@@ -27,8 +27,10 @@ WINDOWS = (8_000, 32_000, 128_000)
 )
 def test_no_request_of_a_long_life_is_above_the_window(window: int, turns: int) -> None:
     life = Life(window).live(turns, chars=window // (12 if turns < 10_000 else 80))
-    print(f"{window}: {life.requests} requests, {life.over} above the window, largest "
-          f"{life.largest}, {len(life.ledger.evictions)} compactions")
+    print(
+        f"{window}: {life.requests} requests, {life.over} above the window, largest "
+        f"{life.largest}, {len(life.ledger.evictions)} compactions"
+    )
     assert life.requests >= turns
     assert life.over == 0
     assert life.ledger.evictions
@@ -43,7 +45,7 @@ def test_whatever_the_summariser_does_the_request_fits_and_the_last_turns_stay(
     life.live(120, chars=80)
     kept = [message.id for message in life.state.messages]
     assert life.over == 0
-    assert kept == [m.id for m in life.state.messages][-len(kept):]
+    assert kept == [m.id for m in life.state.messages][-len(kept) :]
     assert sum(message.role == "user" for message in life.state.messages) >= 6
     modes = {eviction.mode for eviction in life.ledger.evictions}
     wanted = {"ok": "sliding_window", "half": "sliding_window", "long": "sliding_window"}
@@ -164,10 +166,10 @@ def test_a_system_prompt_over_the_window_fails_with_its_own_stop_reason() -> Non
     run = bench(reply("never"), window_tokens=2_000)
     run.spec = replace(run.spec, tools=())
     big = "word " * 4_000
-    from agents.engine.loop import run_agent  # noqa: PLC0415
-    from agents.engine.ports import Ports  # noqa: PLC0415
-    from agents.types import Transcript  # noqa: PLC0415
-    from letta_site.core import clock  # noqa: PLC0415
+    from agents.engine.loop import run_agent
+    from agents.engine.ports import Ports
+    from agents.types import Transcript
+    from letta_site.core import clock
 
     async def scenario() -> list[object]:
         ports = Ports(run.phone, run.box, run.ledger, run.cancel, clock)
