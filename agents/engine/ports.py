@@ -23,7 +23,10 @@ from memory.logic.edits import BlockView
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """One question to the model. `forced_tool` is a tool name, "required", or None for free."""
+    """One question to the model. `forced_tool` is a tool name, "required", or None for free.
+
+    `summary`: notes on a conversation are asked for, not the next thing to say in it.
+    """
 
     model: ModelParams
     transcript: Transcript
@@ -32,6 +35,7 @@ class ChatRequest:
     forced_tool: str | None = None
     stream: bool = False
     tool_return_limit_chars: int = 50_000
+    summary: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,6 +130,7 @@ async def _ask(state: RunState, ports: Ports, text: str) -> str:
         transcript=Transcript(plan.prompt or SUMMARY_PROMPT, (question,)),
         tools=(),
         agent_id=state.spec.agent_id,
+        summary=True,
     )
     try:
         async with asyncio.timeout(SUMMARY_TIMEOUT_S):

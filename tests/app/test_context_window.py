@@ -138,3 +138,12 @@ def test_a_prompt_over_the_window_fails_the_run_by_name(api: Api, agent_id: str)
     told = stream(agent_id, text("hello"))
     (stop,) = told.of_type("stop_reason")
     assert stop["stop_reason"] == "context_window_overflow_in_system_prompt"
+
+
+def test_the_demo_model_leaves_summaries_to_the_digest(api: Api) -> None:
+    agent_id = api.send("POST", "/v1/agents/", {"model": "letta/demo"}).json()["id"]
+    for words in ("My name is Ada.", "I like boats.", "Help."):
+        send(agent_id, text(words))
+    told = run(lambda: post(f"/v1/agents/{agent_id}/summarize", {})).json()
+    assert "I like boats." in told["summary"]
+    assert Compaction.objects.get().mode == "digest"
