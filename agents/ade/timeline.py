@@ -18,6 +18,7 @@ from agents.ade.toolcards import (
     parse_arguments,
 )
 from agents.engine.prompt import event_type, unwrap_user_text
+from agents.engine.summaries import summary_text
 from agents.types import ImagePart, Message, ReasoningPart, ToolReturn
 
 SHORT_CHARS = 160
@@ -191,7 +192,8 @@ def _plain_row(message: Message) -> Row:
         if event := event_type(message.text):
             return _user_row(message) if event == "user_message" else _event_row(message, event)
         return _user_row(message)
-    return NoteRow(message.id, message.seq, message.created_at, _label(message), message.text)
+    words = summary_text(message) if message.role == "summary" else message.text
+    return NoteRow(message.id, message.seq, message.created_at, _label(message), words)
 
 
 def _user_row(message: Message) -> UserRow:

@@ -15,6 +15,7 @@ from agents.models import Agent, Conversation, Message, Run
 from agents.runtime import boot
 from agents.services import health, runs
 from agents.types import InputMessage, RunInput, TextPart
+from letta_site.core.aio import in_db
 from letta_site.core.clock import now
 from letta_site.core.errors import NotFound
 from letta_site.core.types import Actor
@@ -116,7 +117,8 @@ def test_unsticking_ends_what_nobody_carries_out_and_takes_up_what_waits(
         found = await boot.unstick(owner, agent["id"])
         for _ in range(100):
             await asyncio.sleep(0.05)
-            if await Run.objects.filter(pk=waiting.run_id, status="completed").aexists():
+            done = Run.objects.filter(pk=waiting.run_id, status="completed")
+            if await in_db(done.exists):
                 return found
         raise AssertionError("the waiting run was not taken up")
 

