@@ -147,8 +147,28 @@ class ModelParams:
 
 
 @dataclass(frozen=True, slots=True)
+class CompactionPlan:
+    """How an agent's window is shortened. `model` None: by the agent's own, as `self_compact_*` is.
+
+    `window_tokens` is that model's window, 0 for the agent's own. `keep_share` of the window stays
+    word for word in the sliding modes; `clip_chars` is the longest summary.
+    """
+
+    mode: str = "sliding_window"
+    model: str | None = None
+    window_tokens: int = 0
+    keep_share: float = 0.3
+    clip_chars: int | None = 50_000
+    prompt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AgentSpec:
-    """An agent as the engine needs it, for one run."""
+    """An agent as the engine needs it, for one run.
+
+    `token_ratio`: how many tokens its provider counted lately where we had estimated one.
+    `steps_before` and `usage_before` are what a run that was interrupted had done already.
+    """
 
     agent_id: str
     agent_type: str
@@ -163,6 +183,10 @@ class AgentSpec:
     tool_rules: tuple[Json, ...] = ()
     max_steps: int = 50
     stream_tokens: bool = False
+    compaction: CompactionPlan = CompactionPlan()
+    token_ratio: float = 1.0
+    steps_before: int = 0
+    usage_before: Usage = Usage()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from pydantic_core import to_json
 
 # Each adds its operations to the Router of its prefix.
 from agents.api import (
+    agent_context,  # noqa: F401
     agent_messages,  # noqa: F401
     agent_tools,  # noqa: F401
     agents,  # noqa: F401

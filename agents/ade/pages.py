@@ -20,7 +20,8 @@ from agents.llm.catalog import list_models
 from agents.llm.providers import DEMO_HANDLE
 from agents.models import Agent, AgentTool, Tool
 from agents.services.agent_rules import APPROVAL
-from agents.services.snapshot import model_params, tool_spec
+from agents.services.calling import model_params
+from agents.services.kit import tool_spec
 from letta_site.core.errors import NotFound
 from letta_site.core.types import Actor
 from memory.ade.asking import actor_of

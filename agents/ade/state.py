@@ -9,7 +9,8 @@ from agents.engine.state import return_limit_chars
 from agents.engine.window import estimate_request
 from agents.models import Agent, AgentArchive, Conversation
 from agents.services.archives import archive_ids_of
-from agents.services.snapshot import load_transcript, tool_specs
+from agents.services.kit import tool_specs
+from agents.services.snapshot import load_transcript
 from agents.types import ToolSpec
 from letta_site.core.types import Actor
 from memory.ade.cards import PASSAGES_SHOWN, BlockCard, PassageList, block_cards

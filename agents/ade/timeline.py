@@ -18,6 +18,7 @@ from agents.ade.toolcards import (
     parse_arguments,
 )
 from agents.engine.prompt import event_type, unwrap_user_text
+from agents.engine.summaries import summary_text
 from agents.types import ImagePart, Json, Message, ReasoningPart, ToolReturn
 
 SHORT_CHARS = 160
@@ -217,9 +218,8 @@ def _plain_row(message: Message) -> Row:
         if event := event_type(message.text):
             return _user_row(message) if event == "user_message" else _event_row(message, event)
         return _user_row(message)
-    said = message.text or "\n".join(
-        one["reason"] for one in _refusals(message) if one.get("reason")
-    )
+    said = summary_text(message) if message.role == "summary" else message.text
+    said = said or "\n".join(one["reason"] for one in _refusals(message) if one.get("reason"))
     return NoteRow(message.id, message.seq, message.created_at, _label(message), said)
 
 

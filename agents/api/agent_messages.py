@@ -17,7 +17,7 @@ from agents.services import (
     previews,
 )
 from agents.types import Json
-from agents.wire.agent_requests import CompactionRequest, GenerateRequest
+from agents.wire.agent_requests import GenerateRequest
 from agents.wire.agents import encode_agent
 from agents.wire.ids import AgentId, MessageId
 from agents.wire.message_edits import MessageEdit, encode_generation
@@ -31,7 +31,6 @@ from agents.wire.requests import (
 )
 from agents.wire.run_requests import LettaAsyncRequest
 from letta_site.core.aio import in_db
-from letta_site.core.errors import NotReady
 
 
 @router.get("/{agent_id}/messages")
@@ -124,14 +123,3 @@ def reset_messages(
     with_boot = add_default_initial_messages or bool(given and given.add_default_initial_messages)
     agent_boot.reset_messages(request.auth, agent_id, with_boot=with_boot)
     return encode_agent(agents.get_agent(request.auth, agent_id))
-
-
-@router.post("/{agent_id}/summarize")
-def summarize(
-    request: HttpRequest, agent_id: AgentId, given: CompactionRequest | None = None
-) -> Json:
-    message_lists.agent_type_of(request.auth, agent_id)
-    raise NotReady(
-        "Summarising the window on request is not supported yet.",
-        todo="Nothing needs doing: the window is kept within its limit by itself.",
-    )

@@ -6,7 +6,7 @@ from ninja import Query
 from agents.api.routers import steps_router as router
 from agents.engine.strategies import strategy_of
 from agents.services import message_lists, steps
-from agents.services.snapshot import rebuild_request
+from agents.services.past_requests import rebuild_request
 from agents.types import Json
 from agents.wire.ids import StepId
 from agents.wire.messages import View, encode_history

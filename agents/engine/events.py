@@ -19,6 +19,13 @@ class RunStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class WindowShortened:
+    """Old messages left the window before the model was asked; `summary` is stored."""
+
+    summary: Message
+
+
+@dataclass(frozen=True, slots=True)
 class StepStarted:
     """The model is being asked. `n` counts from 1.
 
@@ -112,6 +119,7 @@ class RunFinished:
 
 Event = (
     RunStarted
+    | WindowShortened
     | StepStarted
     | ReasoningDelta
     | TextDelta

@@ -18,6 +18,7 @@ from agents.engine.events import (
     StepStarted,
     ToolReturned,
     ToolStarted,
+    WindowShortened,
 )
 from agents.engine.ports import ExecutedCall, Ports, Reply, ReplyDelta, StepRecord
 from agents.engine.prompt import heartbeat_text
@@ -39,6 +40,8 @@ from agents.types import AgentSpec, Message, Pending, TextPart, Transcript, Usag
 from letta_site.core.errors import LLMError
 from letta_site.core.ids import new_id
 from memory.logic.edits import edited_views
+
+MOST_OVERFLOWS = 2
 
 
 async def run_agent(
@@ -91,12 +94,15 @@ class _Step:
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """Make the step; yield what happens in it, the commit last."""
-        self.estimated_tokens = await make_room(self.state, self.ports)
+        await self._make_room()
+        for summary in self._take_summaries():
+            yield WindowShortened(summary)
         draft = self.draft
         yield self._started()
-        async with aclosing(self._ask()) as asked:
-            async for event in asked:
-                yield event
+        if not (self.failure or self.cancelled):
+            async with aclosing(self._ask_until_it_fits()) as asked:
+                async for event in asked:
+                    yield event
         if draft.reply and not self.cancelled:
             self.plans = plan_calls(draft.reply.tool_calls, self.state)
             async with aclosing(self._call_tools()) as called:
@@ -112,6 +118,34 @@ class _Step:
     def waits(self) -> bool:
         """Whether nothing is carried out before somebody has answered."""
         return not self.cancelled and any(plan.waits for plan in self.plans)
+
+    async def _make_room(self, *, overflowed: bool = False) -> None:
+        try:
+            self.estimated_tokens = await make_room(self.state, self.ports, overflowed=overflowed)
+        except Cancelled:
+            self.cancelled = True
+        except LLMError as error:
+            self.failure = _failure_from(error)
+
+    def _take_summaries(self) -> list[Message]:
+        taken, self.state.shortened = self.state.shortened, []
+        return taken
+
+    async def _ask_until_it_fits(self) -> AsyncGenerator[Event, None]:
+        """Ask; when the provider finds the request too long, shorten it and ask again, twice."""
+        for tries_left in range(MOST_OVERFLOWS, -1, -1):
+            async with aclosing(self._ask()) as asked:
+                async for event in asked:
+                    yield event
+            if not (tries_left and self.failure and self.failure.kind == "llm_context_window"):
+                return
+            refused, self.failure = self.failure, None
+            await self._make_room(overflowed=True)
+            for summary in self._take_summaries():
+                yield WindowShortened(summary)
+            if self.failure or self.cancelled:
+                self.failure = refused if self.failure else None
+                return
 
     async def _ask(self) -> AsyncGenerator[Event, None]:
         began = self.ports.clock.ticks_ns()
@@ -130,7 +164,7 @@ class _Step:
         except Cancelled:
             self.cancelled = True
         except LLMError as error:
-            self.failure = Failure(error.kind, error.what, error.todo, error.detail)
+            self.failure = _failure_from(error)
         self.draft.llm_ns = self.ports.clock.ticks_ns() - began
 
     def _is_silent(self, piece: ReplyDelta) -> bool:
@@ -233,6 +267,8 @@ class _Step:
 
     async def _commit(self) -> StepCommitted:
         state, draft, decision = self.state, self.draft, self._decide()
+        if draft.reply:
+            state.sizes.learn(self.estimated_tokens, draft.reply.usage.prompt_tokens)
         self.stop_reason = decision.stop_reason
         self.failure = self.failure or _failure_of(decision)
         record = StepRecord(
@@ -248,6 +284,8 @@ class _Step:
             summary_id=state.summary.id if state.summary else None,
             estimated_tokens=self.estimated_tokens,
             block_versions=self.block_versions,
+            clip=state.clip,
+            token_ratio=state.sizes.ratio,
             llm_ns=draft.llm_ns,
             total_ns=self.ports.clock.ticks_ns() - draft.started_ns,
             resumed=self.resumed,
@@ -305,6 +343,10 @@ _WHY_STOPPED = {
     "no_tool_call": "The model answered without calling a tool, which this type of agent needs.",
     "invalid_llm_response": "The model's answer had no text and no tool call in it.",
 }
+
+
+def _failure_from(error: LLMError) -> Failure:
+    return Failure(error.kind, error.what, error.todo, error.detail)
 
 
 def _failure_of(decision: Decision) -> Failure | None:

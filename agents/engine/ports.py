@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from agents.engine.clipping import NO_CLIP, Clip
 from agents.engine.events import Failure
 from agents.types import (
     Json,
@@ -22,7 +23,10 @@ from memory.logic.edits import BlockView
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """One question to the model. `forced_tool` is a tool name, "required", or None for free."""
+    """One question to the model. `forced_tool` is a tool name, "required", or None for free.
+
+    `summary`: notes on a conversation are asked for, not the next thing to say in it.
+    """
 
     model: ModelParams
     transcript: Transcript
@@ -31,6 +35,7 @@ class ChatRequest:
     forced_tool: str | None = None
     stream: bool = False
     tool_return_limit_chars: int = 50_000
+    summary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +103,10 @@ class ExecutedCall:
 
 @dataclass(frozen=True, slots=True)
 class Eviction:
-    """Messages leave the window: those from `from_seq` to `to_seq`; `summary` takes their place."""
+    """Messages leave the window: those from `from_seq` to `to_seq`; `summary` takes their place.
+
+    `mode` is how the summary was made, `digest` when no model could make one.
+    """
 
     trigger: str
     mode: str
@@ -111,13 +119,23 @@ class Eviction:
 
 
 @dataclass(frozen=True, slots=True)
+class Evicted:
+    """What became of an eviction: the stored summary, and the head if it was compiled anew."""
+
+    summary: Message
+    system: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StepRecord:
     """Everything of one step, to be stored in one transaction.
 
     `stop_reason` set: the run ends with this step, in the same transaction. `failure` set: the
     model call failed and `reply` is None. `window` is the (first, last)
-    sequence number that the model was asked with, `summary_id` the summary's message.
-    `resumed`: the rest of a step that waited for an answer; its row is there already.
+    sequence number that the model was asked with, `summary_id` the summary's message, `clip` how
+    the window was shortened in the request. `estimated_tokens` is not calibrated yet; `token_ratio`
+    is what the step's own usage made of the calibration. `resumed`: the rest of a step that waited
+    for an answer; its row is there already.
     """
 
     step_id: str
@@ -132,6 +150,8 @@ class StepRecord:
     summary_id: str | None
     estimated_tokens: int
     block_versions: dict[str, int]
+    clip: Clip = NO_CLIP
+    token_ratio: float = 1.0
     llm_ns: int = 0
     total_ns: int = 0
     resumed: bool = False
@@ -157,8 +177,8 @@ class Ledger(Protocol):
         """Store the step and everything it changed, or nothing of it."""
         ...
 
-    async def evict(self, eviction: Eviction) -> Message:
-        """Store the new summary and move the window's edge; return the summary as stored."""
+    async def evict(self, eviction: Eviction) -> Evicted:
+        """Store the new summary and move the window's edge; return what is there now."""
         ...
 
     async def finish(self, stop_reason: str, failure: Failure | None) -> None:

@@ -1,5 +1,6 @@
 """Mending of a history before it is sent. Providers refuse one with a call and no return."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -19,6 +20,9 @@ INTERRUPTED = (
 )
 
 NOT_RUN = "This call was not carried out: it needed an approval, which was not given."
+EMPTY = "[This message is empty.]"
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_UNFIT = re.compile(r"[^a-zA-Z0-9_-]")
 
 Slot = tuple[int, str]  # index of the message that makes a call, and the call's id
 
@@ -27,10 +31,12 @@ def mend(messages: Sequence[Message]) -> tuple[Message, ...]:
     """Return a history that any provider accepts, with the same words in the same order.
 
     Every call is followed at once by its return (an error when it has none), returns without a
-    call are gone, as are assistant messages that say nothing; no NUL and no lone surrogate is left.
-    A request for approval becomes one message with what was said and called beside it.
+    call are gone, as are assistant messages that say nothing and messages that are there twice; an
+    empty message of a user says so; no NUL, no lone surrogate and no unfit tool name is left. A
+    request for approval becomes one message with what was said and called beside it.
     """
-    clean = [_distinct(one) for one in _joined([_clean(message) for message in messages])]
+    whole = _joined(_once(messages))
+    clean = [one if _spotless(one) else _distinct(_clean(one)) for one in whole]
     returns = _match(clean)
     mended: list[Message] = []
     for at, message in enumerate(clean):
@@ -39,7 +45,7 @@ def mend(messages: Sequence[Message]) -> tuple[Message, ...]:
         if message.role == "approval":
             mended.append(replace(message, role="assistant"))
         elif message.role != "assistant" or not _says_nothing(message):
-            mended.append(message)
+            mended.append(_filled(message))
         mended.extend(_answers(message, at, returns))
     return tuple(mended)
 
@@ -78,6 +84,24 @@ def clean_text(text: str) -> str:
         return text.replace("\0", "\ufffd")
     whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return whole.replace("\0", "\ufffd")
+
+
+def _once(messages: Sequence[Message]) -> list[Message]:
+    """Return messages without repetitions. Tool messages are told apart by their returns."""
+    seen: set[str] = set()
+    first: list[Message] = []
+    for message in messages:
+        if message.role == "tool" or message.id not in seen:
+            first.append(message)
+        if message.role != "tool":
+            seen.add(message.id)
+    return first
+
+
+def _filled(message: Message) -> Message:
+    if message.role == "user" and _says_nothing(message):
+        return replace(message, parts=(TextPart(EMPTY),))
+    return message
 
 
 def _match(messages: Sequence[Message]) -> dict[Slot, tuple[Message, ToolReturn]]:
@@ -132,10 +156,28 @@ def _distinct(message: Message) -> Message:
     return replace(message, tool_calls=tuple(calls.values()))
 
 
+def clean_name(name: str) -> str:
+    """Return the name of a tool with what providers do not allow in one replaced."""
+    return name if _NAME.fullmatch(name) else _UNFIT.sub("_", name)[:64] or "unnamed"
+
+
+def _spotless(message: Message) -> bool:
+    """Tell quickly, for most messages, that nothing is to be cleaned."""
+    texts = [part.text for part in message.parts if not isinstance(part, ImagePart)]
+    if message.tool_calls:
+        texts += [text for one in message.tool_calls for text in (one.id, one.arguments)]
+        ids = {call.id for call in message.tool_calls}
+        named = all(_NAME.fullmatch(call.name) for call in message.tool_calls)
+        if len(ids) < len(message.tool_calls) or not named:
+            return False
+    texts += [text for one in message.tool_returns for text in (one.tool_call_id, one.text)]
+    return all(text.isascii() and "\0" not in text for text in texts)
+
+
 def _clean(message: Message) -> Message:
     parts = tuple(_clean_part(part) for part in message.parts)
     calls = tuple(
-        ToolCall(clean_text(call.id), clean_text(call.name), clean_text(call.arguments))
+        ToolCall(clean_text(call.id), clean_name(call.name), clean_text(call.arguments))
         for call in message.tool_calls
     )
     returns = tuple(

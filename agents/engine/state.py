@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from agents.engine.arguments import offer
+from agents.engine.clipping import NO_CLIP, Clip, clip_messages
 from agents.engine.ports import ChatRequest, Committed, Reply
 from agents.engine.prompt import event_type
 from agents.engine.repair import mend
+from agents.engine.sizes import Sizes
 from agents.engine.strategies import Strategy, strategy_of
 from agents.engine.tool_rules import RuleState, parse_rules
 from agents.types import CLIENT_TOOL, AgentSpec, Message, ToolSpec, Transcript, Usage
@@ -17,7 +19,11 @@ from memory.logic.edits import BlockView
 
 @dataclass(slots=True)
 class RunState:
-    """The moving part of a run. `messages` is the window, `n` the number of the latest step."""
+    """The moving part of a run. `messages` is the window, `n` the number of the latest step.
+
+    `clip` is how the window is shortened in requests, `shortened` the summaries that this step has
+    put in the place of old messages.
+    """
 
     spec: AgentSpec
     strategy: Strategy
@@ -26,6 +32,9 @@ class RunState:
     messages: list[Message]
     blocks: tuple[BlockView, ...]
     rules: RuleState
+    sizes: Sizes
+    clip: Clip = NO_CLIP
+    shortened: list[Message] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
     context_tokens: int | None = None
     n: int = 0
@@ -33,17 +42,23 @@ class RunState:
     @classmethod
     def begin(cls, spec: AgentSpec, transcript: Transcript) -> "RunState":
         """Return the state of a run that has not asked the model yet."""
-        rules = RuleState(parse_rules(spec.tool_rules))
-        if transcript.pending:
-            rules = rules.with_turn(calls_of_turn(transcript.messages, transcript.pending.request))
+        strategy = strategy_of(spec.agent_type)
         return cls(
             spec=spec,
-            strategy=strategy_of(spec.agent_type),
+            strategy=strategy,
             system=transcript.system,
             summary=transcript.summary,
             messages=list(transcript.messages),
             blocks=spec.blocks,
-            rules=rules,
+            rules=_rules_of(spec, transcript),
+            usage=spec.usage_before,
+            n=spec.steps_before,
+            sizes=Sizes(
+                transcript.system,
+                _offered(spec, strategy),
+                return_limit_chars=return_limit_chars(spec.window_tokens),
+                ratio=spec.token_ratio,
+            ),
         )
 
     @property
@@ -72,16 +87,25 @@ class RunState:
 
         Always all of them, whatever the rules allow now: a stable list keeps the provider's cache.
         """
-        return tuple(
-            offer(tool, self.strategy, thinks_itself=bool(self.spec.model.reasoning_effort))
-            for tool in self.spec.tools
-        )
+        return _offered(self.spec, self.strategy)
+
+    def estimate(self) -> int:
+        """Return our own estimate of the next request, in tokens."""
+        summary = [self.summary] if self.summary else []
+        sizes = self.sizes.of_all([*summary, *self.messages], self.clip)
+        return self.sizes.fixed + sum(sizes)
+
+    def size(self) -> int:
+        """Return how large the provider will probably find the next request, in tokens."""
+        return self.sizes.counted(self.estimate())
 
     def request(self) -> ChatRequest:
         """Return the next question to the model, with a history that any provider accepts."""
         return ChatRequest(
             model=self.spec.model,
-            transcript=Transcript(self.system, mend(self.messages), self.summary),
+            transcript=Transcript(
+                self.system, mend(clip_messages(self.messages, self.clip)), self.summary
+            ),
             tools=self.offered_tools(),
             agent_id=self.spec.agent_id,
             forced_tool=self.rules.forced(
@@ -100,9 +124,14 @@ class RunState:
             self.context_tokens = reply.usage.total_tokens
 
 
-def calls_of_turn(messages: Sequence[Message], request: Message) -> Iterator[tuple[str, str]]:
-    """Yield the calls (name, return) that a turn had made before `request`, oldest first."""
-    before = [message for message in messages if message.seq < request.seq]
+def calls_of_turn(
+    messages: Sequence[Message], request_seq: int | None = None
+) -> Iterator[tuple[str, str]]:
+    """Yield the calls (name, return) that the last turn has made, oldest first.
+
+    `request_seq` is the number of the request at which the turn stopped, if it did.
+    """
+    before = [one for one in messages if request_seq is None or one.seq < request_seq]
     starts = [at for at, message in enumerate(before) if _opens_turn(message)]
     for message in before[starts[-1] if starts else 0 :]:
         for one in message.tool_returns:
@@ -111,6 +140,22 @@ def calls_of_turn(messages: Sequence[Message], request: Message) -> Iterator[tup
 
 def _opens_turn(message: Message) -> bool:
     return message.role == "user" and event_type(message.text) != "heartbeat"
+
+
+def _rules_of(spec: AgentSpec, transcript: Transcript) -> RuleState:
+    """Return the rules as the calls that the turn or the run has made already have left them."""
+    rules = RuleState(parse_rules(spec.tool_rules))
+    if transcript.pending:
+        return rules.with_turn(calls_of_turn(transcript.messages, transcript.pending.request.seq))
+    own = [message for message in transcript.messages if message.run_id == spec.run_id]
+    if any(message.approvals for message in own):
+        return rules.with_turn(calls_of_turn(transcript.messages))
+    return rules.with_turn((one.name, one.text) for message in own for one in message.tool_returns)
+
+
+def _offered(spec: AgentSpec, strategy: Strategy) -> tuple[ToolSpec, ...]:
+    thinks_itself = bool(spec.model.reasoning_effort)
+    return tuple(offer(tool, strategy, thinks_itself=thinks_itself) for tool in spec.tools)
 
 
 def return_limit_chars(window_tokens: int) -> int:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from agents.engine.clipping import squeeze
 from agents.engine.prompt import event_type, unwrap_user_text
 from agents.types import ImagePart, Json, Message, Part, ToolCall, ToolSpec
 
@@ -59,7 +60,7 @@ def estimate_tokens(text: str) -> int:
 
 def estimate_messages(messages: Iterable[Message], *, return_limit_chars: int | None = None) -> int:
     """Return the tokens of messages; tool returns count up to `return_limit_chars` each."""
-    return sum(_message_tokens(message, return_limit_chars) for message in messages)
+    return sum(message_tokens(message, return_limit_chars) for message in messages)
 
 
 def estimate_request(
@@ -81,19 +82,32 @@ def estimate_request(
     )
 
 
-def evict(messages: Sequence[Message], *, budget_tokens: int) -> Eviction:
+def evict(
+    messages: Sequence[Message],
+    *,
+    budget_tokens: int,
+    keep_turns: int = 1,
+    ceiling_tokens: int = 0,
+    sizes: Sequence[int] | None = None,
+) -> Eviction:
     """Return which of the oldest turns must leave so that the rest fits the budget.
 
     Only whole turns leave, so a call stays with its return; the last turn stays even if it alone
-    is over the budget.
+    is over the budget, and the last `keep_turns` as long as they fit `ceiling_tokens`. `sizes` are
+    those of the messages, if they are known.
     """
-    sizes = [_message_tokens(message, None) for message in messages]
-    left = sum(sizes)
-    cut = 0
-    for start in _turn_starts(messages)[1:]:
-        if left <= budget_tokens:
+    known = [message_tokens(message) for message in messages] if sizes is None else sizes
+    end = cut = len(messages)
+    left = 0
+    for turns, start in enumerate(reversed(turn_starts(messages)), 1):
+        left += sum(known[start:end])
+        end = start
+        if (
+            turns > 1
+            and left > (ceiling_tokens if turns <= keep_turns else 0)
+            and (left > budget_tokens)
+        ):
             break
-        left -= sum(sizes[cut:start])
         cut = start
     return Eviction(tuple(messages[:cut]), tuple(messages[cut:]))
 
@@ -105,22 +119,15 @@ def digest(messages: Iterable[Message], *, limit_chars: int) -> str:
     and the end what was going on.
     """
     lines = [line for message in messages for line in _digest_lines(message)]
-    whole = "\n".join(lines)
-    if len(whole) <= limit_chars:
-        return whole
-    gap = "\n[...]\n"
-    room = max(0, limit_chars - len(gap))
-    if room == 0:
-        return whole[:limit_chars]
-    head = room // 3
-    return whole[:head] + gap + whole[len(whole) - (room - head) :]
+    return squeeze("\n".join(lines), limit_chars)
 
 
 def _up(amount: int, divisor: int) -> int:
     return -(-amount // divisor)
 
 
-def _message_tokens(message: Message, return_limit_chars: int | None) -> int:
+def message_tokens(message: Message, return_limit_chars: int | None = None) -> int:
+    """Return the tokens of one message, with what its role and its frame cost."""
     tokens = _TOKENS_A_MESSAGE + sum(_part_tokens(part) for part in message.parts)
     for call in message.tool_calls:
         tokens += estimate_tokens(call.name) + estimate_tokens(call.arguments) + _TOKENS_A_TOOL
@@ -148,24 +155,28 @@ def _memory_section(system: str) -> str:
     return system[start : end + len(_MEMORY_END)] if 0 <= start < end else ""
 
 
-def _turn_starts(messages: Sequence[Message]) -> list[int]:
+def turn_starts(messages: Sequence[Message]) -> list[int]:
     """Return where turns begin: at input of a new run, where no call is split from its return."""
-    opened: dict[str, int] = {}
-    spans: list[tuple[int, int]] = []
-    for at, message in enumerate(messages):
-        spans += [
-            (opened[one.tool_call_id], at)
-            for one in message.tool_returns
-            if one.tool_call_id in opened
-        ]
-        opened |= {call.id: at for call in message.tool_calls}
-    inside = {at for first, last in spans for at in range(first + 1, last + 1)}
+    free = whole_places(messages)
     starts = [
         at
         for at, message in enumerate(messages)
-        if at not in inside and _opens_turn(message, messages[at - 1] if at else None)
+        if free[at] and _opens_turn(message, messages[at - 1] if at else None)
     ]
     return starts if starts[:1] == [0] else [0, *starts]
+
+
+def whole_places(messages: Sequence[Message]) -> list[bool]:
+    """Tell for each place whether a cut before it parts no call from its return."""
+    opened: dict[str, int] = {}
+    free = [True] * len(messages)
+    for at, message in enumerate(messages):
+        for one in message.tool_returns:
+            if (first := opened.get(one.tool_call_id)) is not None:
+                free[first + 1 : at + 1] = [False] * (at - first)
+        for call in message.tool_calls:
+            opened[call.id] = at
+    return free
 
 
 def _opens_turn(message: Message, before: Message | None) -> bool:

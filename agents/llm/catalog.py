@@ -86,6 +86,12 @@ def list_providers(org_id: str) -> list[ProviderEntry]:
     return [*stored.values(), *known, DEMO]
 
 
+def environment_provider_of(handle: str) -> ProviderEntry | None:
+    """Return the provider of the environment that `handle` names, without the database."""
+    known = [*(_from_environment(row) for row in PROVIDERS), DEMO]
+    return next((one for one in known if one.name == handle.partition("/")[0]), None)
+
+
 def provider_of(org_id: str, handle: str) -> ProviderEntry | None:
     """Return the provider that `handle` names, if there is one. Raises Invalid without a slash."""
     prefix, slash, _ = handle.partition("/")

@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 from agents.engine.ports import LLM, ChatRequest, Reply, ReplyDelta
 from agents.llm.base import ModelEntry
-from agents.llm.catalog import provider_of, taken_at_its_word
+from agents.llm.catalog import environment_provider_of, provider_of, taken_at_its_word
 from agents.llm.demo import DemoLLM
 from agents.llm.providers import DEMO_HANDLE
 from letta_site.core.aio import in_db
@@ -14,10 +14,14 @@ from letta_site.core.errors import LLMError
 
 
 class Exchange:
-    """Connects the requests of one run to the provider that their handle names; an LLM port."""
+    """Connects the requests of one run to the provider that their handle names; an LLM port.
 
-    def __init__(self, org_id: str) -> None:
+    `own_providers` False: the organisation has stored none, so that the database is not asked.
+    """
+
+    def __init__(self, org_id: str, *, own_providers: bool = True) -> None:
         self._org_id = org_id
+        self._own_providers = own_providers
         self._phones: dict[str, LLM] = {DEMO_HANDLE: DemoLLM()}
 
     async def ask(self, request: ChatRequest) -> AsyncGenerator[ReplyDelta | Reply, None]:
@@ -29,7 +33,10 @@ class Exchange:
 
     async def _phone(self, handle: str) -> LLM:
         if handle not in self._phones:
-            provider = await in_db(provider_of, self._org_id, handle)
+            if self._own_providers:
+                provider = await in_db(provider_of, self._org_id, handle)
+            else:
+                provider = environment_provider_of(handle)
             if provider is None:
                 raise LLMError(
                     "llm_bad_request",

@@ -15,6 +15,7 @@ from agents.llm.demo_plan import FINISH_TOOLS, Move, next_move
 from agents.llm.demo_view import read_turn
 from agents.llm.to_openai import build_body, sent_parts
 from agents.types import Json, ToolCall, ToolSpec, Usage
+from letta_site.core.errors import LLMError
 
 MODEL_NAME = "demo"
 PROVIDER_NAME = "letta"
@@ -27,7 +28,13 @@ class DemoLLM:
     """The LLM port, without a language model behind it."""
 
     async def ask(self, request: ChatRequest) -> AsyncGenerator[ReplyDelta | Reply, None]:
-        """Yield pieces of words if asked to stream, and last the whole Reply. Never fails."""
+        """Yield pieces of words if asked to stream, and last the whole Reply.
+
+        Never fails, but for LLMError when a summary is wanted: what is made of one without a model
+        is better than what these rules could say.
+        """
+        if request.summary:
+            raise LLMError("llm_error", "The demo model writes no summaries.")
         move = next_move(read_turn(request), request.forced_tool)
         reply = _reply(request, move)
         if request.stream:

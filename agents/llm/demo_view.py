@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agents.engine.ports import ChatRequest
 from agents.engine.prompt import event_type, unwrap_tool_return, unwrap_user_text
@@ -15,6 +15,8 @@ _BLOCK = re.compile(
     r"<value>\n(?P<value>.*?)\n</value>\n</(?P=label)>$",
     re.DOTALL | re.MULTILINE,
 )
+_NOW_READS = re.compile(r"The block '(?P<label>.+?)' now reads:\n(?P<value>.*)\Z", re.DOTALL)
+_PLAIN_EDITORS = ("core_memory_append", "core_memory_replace")  # these return the value alone
 _NUMBER = re.compile(r"^\d+→ ", re.MULTILINE)
 _USER_LABELS = ("human", "user", "about_user", "user_profile", "profile")
 
@@ -96,7 +98,7 @@ def read_turn(request: ChatRequest) -> Turn:
     said = [unwrap_user_text(one.text) for one in messages[start:] if _is_input(one)]
     return Turn(
         said="\n".join(said),
-        blocks=tuple(read_blocks(request.transcript.system)),
+        blocks=tuple(_as_edited(read_blocks(request.transcript.system), messages)),
         tools={tool.name: tool for tool in request.tools},
         calls=tuple(call for message in messages[start:] for call in message.tool_calls),
         returns=tuple(one for message in messages[start:] for one in message.tool_returns),
@@ -114,6 +116,21 @@ def read_blocks(system: str) -> list[Seen]:
         )
         for match in (_BLOCK.finditer(system[start:end]) if 0 <= start < end else ())
     ]
+
+
+def _as_edited(blocks: list[Seen], messages: Sequence[Message]) -> list[Seen]:
+    """Return blocks as later edits in the window left them: the head does not follow at once."""
+    known = {block.label: block for block in blocks}
+    calls = {call.id: call for message in messages for call in message.tool_calls}
+    for one in (one for message in messages for one in message.tool_returns):
+        match = _NOW_READS.match(unwrap_tool_return(one.text)[1])
+        label = match["label"] if match else ""
+        value = match["value"] if match else unwrap_tool_return(one.text)[1]
+        if one.name in _PLAIN_EDITORS and one.tool_call_id in calls:
+            label = str(_arguments(calls[one.tool_call_id]).get("label", ""))
+        if label in known and one.status == "success":
+            known[label] = replace(known[label], value=value)
+    return list(known.values())
 
 
 def found(text: str | None) -> list[Json]:

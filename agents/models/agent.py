@@ -12,7 +12,9 @@ class Agent(Owned):
     """A stateful agent: one perpetual history, memory blocks, tools, and a model to think with.
 
     `last_seq` is the highest number given to anything of this agent (messages, steps, runs,
-    compactions, its block versions): one order for resume and time travel.
+    compactions, its block versions): one order for resume and time travel. `calibration` is
+    {"model": handle, "ratio": tokens its provider counts for one of our estimate, "parts": digests
+    of the request parts that its latest step used}.
     """
 
     id = id_field(maker("agent"))
@@ -44,6 +46,7 @@ class Agent(Owned):
     last_run_completion = models.DateTimeField(null=True, blank=True)
     last_run_duration_ms = models.BigIntegerField(null=True, blank=True)
     last_stop_reason = models.CharField(max_length=60, null=True, blank=True)
+    calibration = models.JSONField(default=dict, editable=False)
     last_seq = models.BigIntegerField(default=0, editable=False)
     blocks = models.ManyToManyField("memory.Block", through="AgentBlock", related_name="agents")
     tools = models.ManyToManyField("agents.Tool", through="AgentTool", related_name="agents")

@@ -62,7 +62,10 @@ class MessageVersion(models.Model):
 
 
 class Compaction(models.Model):
-    """Messages that left the window, and the summary that took their place."""
+    """Messages that left the window, and the summary that took their place.
+
+    What the window was before is kept, so that the latest one can be undone. `seq` is its number.
+    """
 
     org = models.ForeignKey("core.Organization", models.CASCADE, related_name="+")
     agent = models.ForeignKey(Agent, models.CASCADE, related_name="compactions")
@@ -77,6 +80,10 @@ class Compaction(models.Model):
     message_ids = models.JSONField(default=list)
     summary_before = models.TextField(null=True)
     summary_after = models.TextField()
+    summary_message_id = models.CharField(max_length=60, null=True)
+    previous_summary_id = models.CharField(max_length=60, null=True)
+    previous_window_after = models.BigIntegerField(default=0)
+    undone_at = models.DateTimeField(null=True)
     tokens_before = models.IntegerField()
     tokens_after = models.IntegerField()
     created_at = models.DateTimeField()

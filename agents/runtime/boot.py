@@ -2,23 +2,37 @@
 
 import asyncio
 
-from agents.runtime import callbacks
-from agents.runtime.runner import enqueue
+from agents.runtime import callbacks, cancel
+from agents.runtime.runner import enqueue, is_queued
+from agents.services import health
 from agents.services.callbacks import list_uncalled
-from agents.services.runs import fail_interrupted, list_waiting
+from agents.services.runs import list_waiting, resume_interrupted
 from letta_site.core.aio import in_db
 from letta_site.core.openai_client import warm_up
+from letta_site.core.types import Actor
 
 
 async def start() -> None:
-    """End what the last process left running, and take up what it had accepted.
+    """Take up what the last process left running, and what it had accepted.
 
     The first hop also opens the connection that stays open: on SQLite the last one to close
     would pay for a checkpoint of the write-ahead log each time.
     """
     asyncio.get_running_loop().run_in_executor(None, warm_up)
-    await in_db(fail_interrupted)
+    await in_db(resume_interrupted)
     for run_id in await in_db(list_uncalled):
         callbacks.start(run_id)
     for ref, seq in await in_db(list_waiting):
         enqueue(ref, seq)
+
+
+async def unstick(actor: Actor, agent_id: str) -> list[health.Trouble]:
+    """Get an agent going again: end what nobody carries out, take up what waits, mend the rest.
+
+    Returns what was wrong. Raises NotFound.
+    """
+    found = await in_db(health.unstick, actor, agent_id, working=cancel.working())
+    for ref, seq in await in_db(list_waiting):
+        if ref.agent_id == agent_id and not is_queued(ref) and ref.run_id not in cancel.working():
+            enqueue(ref, seq)
+    return found

@@ -19,6 +19,11 @@ def ask_to_stop(run_id: str) -> bool:
     return True
 
 
+def working() -> set[str]:
+    """Return the ids of the runs that this process is carrying out."""
+    return set(_flags)
+
+
 def forget(run_id: str) -> None:
     """Drop the flag of a run that has ended."""
     _flags.pop(run_id, None)

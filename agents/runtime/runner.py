@@ -82,6 +82,11 @@ def enqueue(ref: RunRef, seq: int) -> None:
     spawn(_drain(ref.conversation_id), name=f"conversation {ref.conversation_id}")
 
 
+def is_queued(ref: RunRef) -> bool:
+    """Tell whether a run waits in a queue of this process."""
+    return any(waiting == ref for _, waiting in _queues.get(ref.conversation_id, ()))
+
+
 async def _drain(conversation_id: str) -> None:
     queue = _queues[conversation_id]
     try:
@@ -117,7 +122,7 @@ async def _run(ref: RunRef) -> None:
 
 def _ports(begun: Begun, flag: asyncio.Event) -> Ports:
     return Ports(
-        llm=Exchange(begun.actor.org_id),
+        llm=Exchange(begun.actor.org_id, own_providers=begun.own_providers),
         tools=AgentToolBox(begun.actor.org_id, begun.spec.tools, messenger_of(begun, send)),
         ledger=RunLedger(begun),
         cancel=flag,

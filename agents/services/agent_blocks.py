@@ -6,9 +6,9 @@ from agents.models import Agent, AgentBlock
 from agents.services.agent_boot import default_conversation
 from agents.services.agent_lists import with_relations
 from agents.services.agents import get_agent
+from agents.services.kit import block_views
 from agents.services.prompts import refresh_prompt
 from agents.services.sleeptime import mirror_blocks
-from agents.services.snapshot import block_views
 from letta_site.core.aio import write
 from letta_site.core.errors import Conflict, NotFound
 from letta_site.core.paging import page

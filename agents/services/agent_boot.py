@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from agents.engine.prompt import boot_messages, seed_messages
 from agents.engine.strategies import strategy_of
 from agents.models import Agent, Conversation
+from agents.services.kit import block_views
 from agents.services.messages import number, store_messages
 from agents.services.prompts import compiled_prompt, refresh_prompt
-from agents.services.snapshot import block_views
 from agents.types import Message as MessageValue
 from agents.types import Role
 from letta_site.core.aio import write

@@ -17,8 +17,8 @@ from agents.services.agent_names import check_name
 from agents.services.agent_rules import APPROVAL, approval_rule, distinct_rules
 from agents.services.agents import get_agent
 from agents.services.columns import check_columns
+from agents.services.kit import block_views
 from agents.services.prompts import refresh_prompt
-from agents.services.snapshot import block_views
 from agents.services.tools import get_tool, tools_by_id
 from agents.types import Json
 from letta_site.core.aio import write

@@ -6,8 +6,9 @@ from typing import Any
 
 from agents.engine.arguments import SPEAKING_TOOL
 from agents.engine.strategies import strategy_of
+from agents.llm import providers
 from agents.models import Agent
-from agents.types import Json, ModelParams, ToolSpec
+from agents.types import CompactionPlan, Json, ModelParams, ToolSpec
 
 # Settings that go to the provider under their own names, where it takes them.
 _PASSED_ON = ("verbosity", "frequency_penalty", "top_p", "seed", "thinking", "thinking_config")
@@ -31,6 +32,28 @@ def model_params(agent: Agent, *, handle: str | None = None) -> ModelParams:
         response_format=_response_format(agent, said),
         options=_options(said),
     )
+
+
+def compaction_plan(agent: Agent, changes: Json | None = None) -> CompactionPlan:
+    """Return how an agent's window is to be shortened; `changes` are settings for this once."""
+    given = {**(agent.compaction_settings or {}), **(changes or {})}
+    handle, mode = given.get("model"), given.get("mode") or "sliding_window"
+    other = None if mode.startswith("self_compact") or handle == agent.model else handle
+    share = given.get("sliding_window_percentage") or 0.3
+    return CompactionPlan(
+        mode=mode,
+        model=other,
+        window_tokens=_window_of_model(other),
+        keep_share=min(max(float(share), 0.0), 1.0),
+        clip_chars=given.get("clip_chars", 50_000),
+        prompt=given.get("prompt") or None,
+    )
+
+
+def _window_of_model(handle: str | None) -> int:
+    if handle in (None, providers.DEMO_HANDLE):
+        return 0
+    return providers.window_of(handle)
 
 
 def shaped(

@@ -1,6 +1,5 @@
 """Storing: one transaction a step. Nothing is published before it has committed."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -9,26 +8,27 @@ from django.db.models.functions import Coalesce
 
 from agents.engine.approvals import WAITING
 from agents.engine.events import Failure
-from agents.engine.ports import Committed, Eviction, StepRecord
+from agents.engine.ports import Committed, Evicted, Eviction, StepRecord
 from agents.models import (
     Agent,
     AgentBlock,
-    Compaction,
-    Conversation,
-    RequestPart,
     Run,
     Step,
     ToolCall,
 )
 from agents.services.approvals import hold
 from agents.services.archives import own_archive
-from agents.services.messages import number, store_messages
+from agents.services.evictions import store_eviction
+from agents.services.kit import block_rows, block_views
+from agents.services.messages import index_messages, number, store_messages
+from agents.services.numbering import reserve
+from agents.services.prompts import note_own_edits
+from agents.services.request_parts import digest_of, stored_request
 from agents.services.runs import end_run, ending, failure_row
-from agents.services.snapshot import Begun, block_rows, block_views
+from agents.services.snapshot import Begun
 from agents.types import Json, Message, ToolReturn, Usage
 from letta_site.core.aio import in_db, write
 from letta_site.core.clock import now
-from letta_site.core.errors import NotFound
 from letta_site.core.types import Actor, Origin
 from memory.logic.edits import BlockEdit
 from memory.models import Retrieval
@@ -41,14 +41,14 @@ class RunLedger:
 
     def __init__(self, begun: Begun) -> None:
         self._begun = begun
-        self._usage = Usage()
+        self._usage = begun.spec.usage_before
         self._ttft_ns: int | None = None
 
     async def commit(self, record: StepRecord) -> Committed:
         """See the port."""
         return await in_db(self._commit, record)
 
-    async def evict(self, eviction: Eviction) -> Message:
+    async def evict(self, eviction: Eviction) -> Evicted:
         """See the port."""
         return await in_db(store_eviction, self._begun, eviction)
 
@@ -68,11 +68,11 @@ def commit_step(begun: Begun, record: StepRecord, total: Usage, ttft_ns: int | N
     spec = begun.spec
     actor = Actor(begun.actor.org_id, spec.agent_id, "agent")
     with write():
-        agent = _locked_agent(spec.agent_id)
+        agent = reserve(spec.agent_id, 1 + len(record.messages), **_noted(begun, record))
         agent.last_seq += 1
         step_seq = agent.last_seq
         results = _apply_edits(actor, begun, record, step_seq)
-        messages = _store_messages(actor, agent, record, spec.conversation_id, results)
+        messages = _store_messages(actor, agent, record, begun, results)
         added = _store_passages(actor, begun, record)
         _store_retrievals(begun, record, step_seq)
         if record.resumed:
@@ -80,20 +80,34 @@ def commit_step(begun: Begun, record: StepRecord, total: Usage, ttft_ns: int | N
         else:
             _store_step(begun, record, step_seq)
         _store_tool_calls(begun, record, messages)
-        _store_progress(begun, record, agent, (total, ttft_ns))
+        _store_progress(begun, record, (total, ttft_ns))
         if record.stop_reason == WAITING:
             hold(spec.conversation_id, record.messages[-1].id)
         changed = tuple(result.view for result in results.values() if result.view)
+        if results:
+            note_own_edits(spec.conversation_id, changed, record.block_versions)
         blocks = block_views(spec.agent_id, begun.isolated_block_ids) if results else None
     return Committed(tuple(messages), blocks, changed, added)
 
 
-def _locked_agent(agent_id: str) -> Agent:
-    agent = Agent.objects.select_for_update().only("id", "org_id", "last_seq").filter(pk=agent_id)
-    found: Agent | None = agent.first()
-    if found is None:
-        raise NotFound("The agent was deleted while it was at work.")
-    return found
+def _noted(begun: Begun, record: StepRecord) -> Json:
+    """Return what the agent's row remembers of a step, beside its numbering."""
+    noted: Json = {}
+    if record.reply:
+        noted["calibration"] = {
+            "model": begun.spec.model.handle,
+            "ratio": round(record.token_ratio, 3),
+            "parts": [digest_of(record.reply.sent[part]) for part in ("system", "tools")],
+        }
+    if record.stop_reason:
+        moment = now()
+        duration = moment - begun.started_at
+        noted |= {
+            "last_stop_reason": record.stop_reason,
+            "last_run_completion": moment,
+            "last_run_duration_ms": int(duration.total_seconds() * 1000),
+        }
+    return noted
 
 
 def _edits_of(record: StepRecord) -> list[tuple[str, BlockEdit]]:
@@ -152,12 +166,16 @@ def _store_messages(
     actor: Actor,
     agent: Agent,
     record: StepRecord,
-    conversation_id: str,
+    begun: Begun,
     results: dict[tuple[str, int], EditResult],
 ) -> list[Message]:
     refused = {call_id: one.error for (call_id, _), one in results.items() if one.error}
     values = number((_corrected(message, refused) for message in record.messages), agent)
-    store_messages(values, agent=agent, conversation_id=conversation_id, actor=actor)
+    place: Json = {"agent": agent, "conversation_id": begun.spec.conversation_id}
+    store_messages(values, **place, actor=actor, findable=False)
+    fresh = [*begun.unindexed, *values]
+    index_messages(fresh, org_id=agent.org_id, agent_id=agent.id)
+    begun.unindexed.clear()
     return values
 
 
@@ -233,7 +251,7 @@ def _store_step(begun: Begun, record: StepRecord, step_seq: int) -> None:
         cache_write_tokens=usage.cache_write_tokens,
         reasoning_tokens=usage.reasoning_tokens,
         estimated_prompt_tokens=record.estimated_tokens,
-        request=_stored_request(begun, record),
+        request=stored_request(begun, record),
         response=reply.raw if reply else None,
         block_versions=record.block_versions,
         started_at=record.started_at,
@@ -257,37 +275,6 @@ def _step_status(record: StepRecord) -> str:
     if record.failure:
         return "failed"
     return "cancelled" if record.stop_reason == "cancelled" else "success"
-
-
-def _stored_request(begun: Begun, record: StepRecord) -> Json:
-    """Return the request as references, so that a long prompt is stored once, not once a step."""
-    if record.reply is None:
-        return {}
-    sent = record.reply.sent
-    system, tools = _store_parts(begun, sent["system"], sent["tools"])
-    return {
-        "system": system,
-        "tools": tools,
-        "params": sent["params"],
-        "sha256": sent["sha256"],
-        "window": list(record.window),
-        "summary_message_id": record.summary_id,
-    }
-
-
-def _store_parts(begun: Begun, *texts: str) -> list[str]:
-    """Store texts under their digests, unless this run has done so before; return the digests."""
-    by_digest = {_digest(text): text for text in texts}
-    fresh = {key: text for key, text in by_digest.items() if key not in begun.stored_parts}
-    if fresh:
-        rows = [RequestPart(sha256=key, text=text) for key, text in fresh.items()]
-        RequestPart.objects.bulk_create(rows, ignore_conflicts=True)
-        begun.stored_parts.update(fresh)
-    return [_digest(text) for text in texts]
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _store_tool_calls(begun: Begun, record: StepRecord, messages: Sequence[Message]) -> None:
@@ -317,10 +304,8 @@ def _store_tool_calls(begun: Begun, record: StepRecord, messages: Sequence[Messa
     )
 
 
-def _store_progress(
-    begun: Begun, record: StepRecord, agent: Agent, total: tuple[Usage, int | None]
-) -> None:
-    """Move the run on, and end it, with its agent's last-run fields, if this was its last step."""
+def _store_progress(begun: Begun, record: StepRecord, total: tuple[Usage, int | None]) -> None:
+    """Move the run on, and end it if this was its last step."""
     usage, ttft_ns = total
     moment = now()
     fields: Json = {
@@ -333,51 +318,6 @@ def _store_progress(
         "reasoning_tokens": usage.reasoning_tokens,
         "context_tokens": record.reply.usage.total_tokens if record.reply else None,
     }
-    agent_fields: Json = {"last_seq": agent.last_seq}
     if record.stop_reason:
-        ended = ending(begun.started_at, record.stop_reason, record.failure, moment)
-        fields |= ended
-        agent_fields |= {
-            "last_stop_reason": record.stop_reason,
-            "last_run_completion": moment,
-            "last_run_duration_ms": ended["total_duration_ns"] // 1_000_000,
-        }
+        fields |= ending(begun.started_at, record.stop_reason, record.failure, moment)
     Run.objects.filter(pk=begun.spec.run_id).update(**fields)
-    Agent.objects.filter(pk=agent.pk).update(**agent_fields)
-
-
-def store_eviction(begun: Begun, eviction: Eviction) -> Message:
-    """Record a compaction and move the window's edge, in one transaction.
-
-    The messages stay in the history and in the search index; only the window forgets them.
-    """
-    spec = begun.spec
-    with write():
-        agent = _locked_agent(spec.agent_id)
-        conversation = Conversation.objects.get(pk=spec.conversation_id)
-        (summary,) = number([eviction.summary], agent)
-        store_messages([summary], agent=agent, conversation_id=conversation.id, actor=begun.actor)
-        agent.last_seq += 1
-        Compaction.objects.create(
-            org_id=agent.org_id,
-            agent=agent,
-            conversation=conversation,
-            seq=agent.last_seq,
-            run_id=spec.run_id,
-            trigger=eviction.trigger,
-            mode=eviction.mode,
-            from_seq=eviction.from_seq,
-            to_seq=eviction.to_seq,
-            message_ids=list(eviction.message_ids),
-            summary_before=conversation.summary,
-            summary_after=summary.text,
-            tokens_before=eviction.tokens_before,
-            tokens_after=eviction.tokens_after,
-            created_at=now(),
-        )
-        conversation.summary = summary.text
-        conversation.summary_message_id = summary.id
-        conversation.window_after_seq = eviction.to_seq
-        conversation.save(update_fields=["summary", "summary_message_id", "window_after_seq"])
-        Agent.objects.filter(pk=agent.pk).update(last_seq=agent.last_seq)
-    return summary

@@ -7,7 +7,8 @@ from agents.engine.tool_rules import describe_rules, parse_rules
 from agents.engine.window import Breakdown, estimate_request, estimate_tokens
 from agents.models import Agent, AgentArchive, Conversation, Message
 from agents.services.agent_boot import default_conversation
-from agents.services.snapshot import load_transcript, tool_specs
+from agents.services.kit import tool_specs
+from agents.services.snapshot import load_transcript
 from agents.types import ToolSpec, Transcript
 from letta_site.core.errors import NotFound
 from letta_site.core.types import Actor

@@ -8,10 +8,10 @@ from django.db.models import Max
 from agents.models import Agent, Conversation, Fork, Message, Run
 from agents.services.agent_boot import default_conversation
 from agents.services.histories import lineage_of_fork
+from agents.services.kit import block_views
 from agents.services.messages import number, store_messages
 from agents.services.prompts import compiled_prompt, refresh_prompt
 from agents.services.runs import ACTIVE
-from agents.services.snapshot import block_views
 from agents.types import Json
 from agents.types import Message as MessageValue
 from letta_site.core.aio import write

@@ -122,24 +122,37 @@ def to_row(value: MessageValue, *, agent: Agent, conversation_id: str, actor: Ac
 
 
 def store_messages(
-    values: Sequence[MessageValue], *, agent: Agent, conversation_id: str, actor: Actor
+    values: Sequence[MessageValue],
+    *,
+    agent: Agent,
+    conversation_id: str,
+    actor: Actor,
+    findable: bool = True,
 ) -> None:
     """Insert messages that already have their `seq`, and make them findable.
 
-    Call it inside `aio.write()`. Only words of people and agents are indexed: tool traffic and
-    system prompts would drown them.
+    Call it inside `aio.write()`. `findable` False: the caller sees to that later.
     """
     if not values:
         return
     Message.objects.bulk_create(
         to_row(value, agent=agent, conversation_id=conversation_id, actor=actor) for value in values
     )
-    index([_entry(value, agent.org_id, agent.id) for value in values if _findable(value)])
+    if findable:
+        index_messages(values, org_id=agent.org_id, agent_id=agent.id)
+
+
+def index_messages(values: Iterable[MessageValue], *, org_id: str, agent_id: str) -> None:
+    """Make messages findable. Call it inside `aio.write()`.
+
+    Only words of people and agents are indexed: tool traffic and prompts would drown them.
+    """
+    index([_entry(value, org_id, agent_id) for value in values if is_findable(value)])
 
 
 def index_again(value: MessageValue, *, org_id: str, agent_id: str) -> None:
     """Make the words of an edited message findable, and the old ones not."""
-    if _findable(value):
+    if is_findable(value):
         index([_entry(value, org_id, agent_id)])
     else:
         drop([value.id])
@@ -159,7 +172,8 @@ def _said(call: ToolCall) -> str:
     return str(arguments.get("message", "")) if isinstance(arguments, dict) else ""
 
 
-def _findable(value: MessageValue) -> bool:
+def is_findable(value: MessageValue) -> bool:
+    """Tell whether a message has words that a search should find."""
     return value.role in ("user", "assistant") and bool(spoken(value).strip())
 
 

@@ -8,9 +8,10 @@ from agents.llm.catalog import dialect_of_handle
 from agents.llm.to_openai import build_body
 from agents.models import Conversation
 from agents.services.agent_boot import default_conversation
-from agents.services.prompts import compiled_prompt
+from agents.services.kit import block_views
+from agents.services.prompts import compiled_prompt, head_holds, is_cold
 from agents.services.runs import run_options
-from agents.services.snapshot import agent_spec, agent_within, block_views, load_transcript
+from agents.services.snapshot import agent_spec, agent_within, load_transcript
 from agents.types import Json, Message, RunInput
 from letta_site.core.clock import now
 from letta_site.core.ids import new_id
@@ -30,8 +31,11 @@ def preview_request(
     spec = agent_spec(
         agent, conversation_id=conversation.id, run_id="", blocks=blocks, options=run_options(given)
     )
-    system = given.override_system or compiled_prompt(agent, conversation, blocks)
-    transcript = replace(load_transcript(conversation), system=system)
+    transcript = load_transcript(conversation)
+    if given.override_system:
+        transcript = replace(transcript, system=given.override_system)
+    elif not head_holds(agent, conversation, blocks, cold=is_cold(agent)):
+        transcript = replace(transcript, system=compiled_prompt(agent, conversation, blocks))
     asked = replace(transcript, messages=(*transcript.messages, *_messages(given)))
     request = RunState.begin(spec, asked).request()
     name = spec.model.handle.partition("/")[2]

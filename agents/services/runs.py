@@ -6,9 +6,9 @@ from datetime import datetime
 from django.db.models import QuerySet
 
 from agents.engine.events import Failure
-from agents.models import Agent, Conversation, Run
+from agents.models import Agent, Conversation, Message, Run
 from agents.services.approvals import admit
-from agents.services.messages import from_part
+from agents.services.messages import from_part, index_messages, to_type
 from agents.types import InputMessage, Json, RunInput, RunRef
 from letta_site.core.aio import write
 from letta_site.core.clock import now
@@ -17,6 +17,7 @@ from letta_site.core.paging import page
 from letta_site.core.types import Actor, PageQuery
 
 ACTIVE = ("created", "running")
+MOST_RESUMES = 3
 _LOCKED = ("agent__org_id", "agent__last_seq", "agent__timezone")
 
 # Which run status each stop reason means; every reason not named here is a failure.
@@ -52,12 +53,13 @@ def insert_run(actor: Actor, conversation: Conversation, given: RunInput) -> Run
     """
     agent = conversation.agent
     given = replace(given, messages=admit(conversation, given.messages))
-    agent.last_seq += 1
+    # The input's numbers too: they hold if nothing else has come by the time that the run begins.
+    agent.last_seq += 1 + len(given.messages)
     run = Run.objects.create(
         org_id=agent.org_id,
         agent=agent,
         conversation_id=conversation.id,
-        seq=agent.last_seq,
+        seq=agent.last_seq - len(given.messages),
         background=given.background,
         input=stored_input(given),
         options=run_options(given),
@@ -150,6 +152,14 @@ def end_run(run_id: str, stop_reason: str, failure: Failure | None) -> None:
         began = run.started_at or run.created_at
         Run.objects.filter(pk=run_id).update(**ending(began, stop_reason, failure, moment))
         Agent.objects.filter(pk=run.agent_id).update(last_stop_reason=stop_reason)
+        if not run.step_count:
+            _index_inputs(run)
+
+
+def _index_inputs(run: Run) -> None:
+    """Make findable what a run was given that ended before its first checkpoint."""
+    given = [to_type(row) for row in Message.objects.filter(run_id=run.id)]
+    index_messages(given, org_id=run.org_id, agent_id=run.agent_id)
 
 
 def failure_row(failure: Failure | None) -> Json | None:
@@ -168,19 +178,37 @@ def ending(began: datetime, stop_reason: str, failure: Failure | None, moment: d
     }
 
 
-def fail_interrupted() -> int:
-    """Mark runs that were running when the server died as failed; return how many."""
+def resume_interrupted() -> tuple[int, int]:
+    """Put runs that were under way when the server died back into their queues.
+
+    Everything up to the last checkpoint is stored, so they go on from there. One that has been
+    taken up `MOST_RESUMES` times in vain ends as interrupted. Returns how many of each.
+    """
     with write():
-        return Run.objects.filter(status="running").update(
-            status="failed",
-            stop_reason="error",
-            completed_at=now(),
-            error={
-                "kind": "interrupted",
-                "message": "The server stopped while this run was under way.",
-                "todo": "Finished steps are kept. Send the message again to go on.",
-            },
+        died = list(Run.objects.filter(status="running"))
+        hopeless = [run.id for run in died if run.options.get("resumes", 0) >= MOST_RESUMES]
+        for run in died:
+            run.status = "created"
+            run.options = {**run.options, "resumes": run.options.get("resumes", 0) + 1}
+        Run.objects.bulk_update(
+            [run for run in died if run.id not in hopeless], ["status", "options"]
         )
+        Run.objects.filter(pk__in=hopeless).update(**interruption())
+    return len(died) - len(hopeless), len(hopeless)
+
+
+def interruption() -> Json:
+    """Return the fields of a run that nobody carries out any more."""
+    return {
+        "status": "failed",
+        "stop_reason": "error",
+        "completed_at": now(),
+        "error": {
+            "kind": "interrupted",
+            "message": "The server stopped while this run was under way.",
+            "todo": "Finished steps are kept. Send the message again to go on.",
+        },
+    }
 
 
 def close_waiting_run(actor: Actor, run_id: str, *, at: datetime) -> bool:

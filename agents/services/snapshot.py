@@ -1,42 +1,37 @@
 """Loading: everything that a run needs, in one hop."""
 
-import hashlib
-import json
-from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from agents.engine.ports import ChatRequest
-from agents.engine.repair import mend
-from agents.engine.state import return_limit_chars
-from agents.llm.catalog import dialect_of_handle
-from agents.llm.to_openai import build_messages, encode
+from django.db.models import Exists, OuterRef
+
 from agents.models import (
     Agent,
-    AgentBlock,
-    AgentTool,
     Conversation,
     Message,
-    RequestPart,
     Run,
-    Step,
-    Tool,
 )
 from agents.services.approvals import take_over
-from agents.services.calling import model_params, shaped
-from agents.services.histories import history_of, window_of
+from agents.services.calling import compaction_plan, model_params, shaped
+from agents.services.histories import window_of
+from agents.services.kit import load_kit, tool_specs, with_client_tools
 from agents.services.messages import number, store_messages, to_part, to_type
-from agents.services.prompts import refresh_prompt
-from agents.types import CLIENT_TOOL, AgentSpec, Json, ModelParams, ToolSpec, Transcript
+from agents.services.prompts import is_cold, refresh_prompt
+from agents.types import (
+    AgentSpec,
+    Json,
+    ToolSpec,
+    Transcript,
+    Usage,
+)
 from agents.types import Message as MessageValue
 from letta_site.core.aio import write
 from letta_site.core.clock import now
 from letta_site.core.ids import new_id
+from letta_site.core.models import Provider
 from letta_site.core.types import Actor
 from memory.logic.edits import BlockView
-from memory.models import Block
-from memory.services.blocks import view_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +39,9 @@ class Begun:
     """A run that has left the queue: who works for whom, with what, from where.
 
     `metadata` is the run's; `tended`: other agents look after this one's memory.
+    `own_system`: the request brought its own system prompt, which stays whatever happens.
+    `own_providers`: the organisation has stored providers, beside those of the environment.
+    `unindexed` are messages that the first checkpoint makes findable, with its own.
     """
 
     spec: AgentSpec
@@ -53,9 +51,12 @@ class Begun:
     started_at: datetime
     queued_ns: int
     isolated_block_ids: tuple[str, ...] = ()
-    stored_parts: set[str] = field(default_factory=set)
     metadata: Json = field(default_factory=dict)
     tended: bool = False
+    own_system: bool = False
+    own_providers: bool = True
+    stored_parts: set[str] = field(default_factory=set)
+    unindexed: list[MessageValue] = field(default_factory=list)
 
 
 def begin_run(run_id: str) -> Begun | None:
@@ -65,21 +66,24 @@ def begin_run(run_id: str) -> Begun | None:
     `approvals.take_over` does while calls wait for an answer.
     """
     with write():
+        stored = Provider.objects.filter(org_id=OuterRef("org_id"), enabled=True)
         rows = Run.objects.select_related("agent", "conversation")
+        rows = rows.annotate(own_providers=Exists(stored))
         run = rows.select_for_update(of=("self", "agent")).filter(pk=run_id).first()
         if run is None or run.status != "created":
             return None
-        started = now()
+        started = run.started_at or now()
         Run.objects.filter(pk=run_id).update(
-            status="running", started_at=started, heartbeat_at=started
+            status="running", started_at=started, heartbeat_at=now()
         )
-        pending = take_over(run)
-        inputs = _store_inputs(run)
-        if pending is None:
+        # What a run that goes on was given is stored; its answers were taken over then.
+        pending = None if run.started_at else take_over(run)
+        inputs = _stored_inputs(run) if run.started_at else _store_inputs(run)
+        if not (pending or run.started_at):
             _clear_window(run, inputs)
         isolated = tuple(run.conversation.isolated_block_ids)
-        blocks = block_views(run.agent_id, isolated)
-        refresh_prompt(run.agent, run.conversation, blocks)
+        blocks, tools = load_kit(run.agent_id, isolated)
+        refresh_prompt(run.agent, run.conversation, blocks, cold=is_cold(run.agent))
     actor = Actor(run.org_id, run.created_by_id or "", "user")
     queued_ns = int((started - run.created_at).total_seconds() * 1e9)
     transcript = load_transcript(run.conversation, system=run.options.get("override_system"))
@@ -89,7 +93,9 @@ def begin_run(run_id: str) -> Begun | None:
         run_id=run.id,
         blocks=blocks,
         options=run.options,
+        tools=tools,
     )
+    spec = replace(spec, steps_before=run.step_count, usage_before=_usage_of(run))
     return Begun(
         spec,
         replace(transcript, pending=pending),
@@ -100,17 +106,35 @@ def begin_run(run_id: str) -> Begun | None:
         isolated,
         metadata=run.metadata or {},
         tended=bool(run.agent.enable_sleeptime),
+        own_providers=run.own_providers,
+        own_system=bool(run.options.get("override_system")),
+        unindexed=list(inputs),
+        stored_parts=set(run.agent.calibration.get("parts", ())),
     )
 
 
+def _stored_inputs(run: Run) -> list[MessageValue]:
+    """Return the input of a run that began once before: it was stored when its status was."""
+    rows = Message.objects.filter(run_id=run.id, step_id=None).exclude(role="summary")
+    return [to_type(row) for row in rows.order_by("seq")]
+
+
 def _store_inputs(run: Run) -> list[MessageValue]:
-    agent = run.agent
-    moment = now()
+    agent, moment = run.agent, now()
+    still_last = agent.last_seq == run.seq + len(run.input)
+    agent.last_seq = run.seq if still_last else agent.last_seq
     values = number((_input_value(row, run, moment) for row in run.input), agent)
     actor = Actor(run.org_id, run.created_by_id or "", "user")
-    store_messages(values, agent=agent, conversation_id=run.conversation_id, actor=actor)
-    Agent.objects.filter(pk=agent.pk).update(last_seq=agent.last_seq)
+    place: Json = {"agent": agent, "conversation_id": run.conversation_id}
+    store_messages(values, **place, actor=actor, findable=False)  # the first checkpoint sees to it
+    if not still_last:
+        Agent.objects.filter(pk=agent.pk).update(last_seq=agent.last_seq)
     return values
+
+
+def _usage_of(run: Run) -> Usage:
+    cached, reasoning = run.cached_input_tokens, run.reasoning_tokens
+    return Usage(run.prompt_tokens, run.completion_tokens, cached, None, reasoning)
 
 
 def _clear_window(run: Run, inputs: list[MessageValue]) -> None:
@@ -137,24 +161,6 @@ def _input_value(row: Json, run: Run, moment: datetime) -> MessageValue:
     )
 
 
-def block_views(agent_id: str, isolated_ids: Sequence[str] = ()) -> tuple[BlockView, ...]:
-    """Return an agent's blocks in the order of attachment: one query, two with `isolated_ids`.
-
-    Those are a conversation's own copies, which stand in for the agent's of the same label.
-    """
-    return tuple(map(view_of, block_rows(agent_id, isolated_ids)))
-
-
-def block_rows(agent_id: str, isolated_ids: Sequence[str] = ()) -> list[Block]:
-    """Return what `block_views` shows, as rows."""
-    links = AgentBlock.objects.filter(agent_id=agent_id).select_related("block")
-    rows = [link.block for link in links]
-    if not isolated_ids:
-        return rows
-    own = {block.label: block for block in Block.objects.filter(pk__in=isolated_ids)}
-    return [own.get(row.label, row) for row in rows]
-
-
 def agent_within(conversation: Conversation, agent: Agent) -> Agent:
     """Return the agent with the model that a conversation asks for; it is not to be saved."""
     if not (conversation.model or conversation.model_settings):
@@ -165,41 +171,28 @@ def agent_within(conversation: Conversation, agent: Agent) -> Agent:
     return within
 
 
-def tool_specs(agent_id: str) -> tuple[ToolSpec, ...]:
-    """Return an agent's tools in the order of attachment: one query."""
-    links = AgentTool.objects.filter(agent_id=agent_id).select_related("tool")
-    return tuple(tool_spec(link.tool) for link in links)
-
-
-def with_client_tools(tools: tuple[ToolSpec, ...], rows: Iterable[Json]) -> tuple[ToolSpec, ...]:
-    """Return tools with those that the caller runs itself; of two with one name, the caller's."""
-    theirs = {row["name"]: ToolSpec(**row, tool_type=CLIENT_TOOL) for row in rows}
-    own = tuple(theirs.pop(tool.name, tool) for tool in tools)
-    return own + tuple(theirs.values())
-
-
-def tool_spec(row: Tool) -> ToolSpec:
-    """Return a tool as an agent sees it."""
-    schema = row.json_schema or {}
-    return ToolSpec(
-        name=row.name,
-        description=schema.get("description") or row.description or "",
-        parameters=schema.get("parameters") or {"type": "object", "properties": {}},
-        tool_type=row.tool_type,
-        tool_id=row.id,
-        return_limit_chars=row.return_char_limit,
-        parallel=bool(row.enable_parallel_execution),
-    )
+def _token_ratio(agent: Agent, handle: str) -> float:
+    noted = agent.calibration
+    return float(noted.get("ratio", 1.0)) if noted.get("model") == handle else 1.0
 
 
 def agent_spec(
-    agent: Agent, *, conversation_id: str, run_id: str, blocks: tuple[BlockView, ...], options: Json
+    agent: Agent,
+    *,
+    conversation_id: str,
+    run_id: str,
+    blocks: tuple[BlockView, ...],
+    options: Json,
+    tools: tuple[ToolSpec, ...] | None = None,
 ) -> AgentSpec:
-    """Return an agent as the engine needs it; `options` are those of the run."""
-    model, tools = shaped(
+    """Return an agent as the engine needs it; `options` are those of the run.
+
+    `tools` are read when they are not given.
+    """
+    model, shown = shaped(
         agent.agent_type,
         model_params(agent, handle=options.get("override_model")),
-        tool_specs(agent.id),
+        tool_specs(agent.id) if tools is None else tools,
     )
     return AgentSpec(
         agent_id=agent.id,
@@ -210,11 +203,13 @@ def agent_spec(
         timezone=agent.timezone,
         model=model,
         window_tokens=agent.context_window_limit,
-        tools=with_client_tools(tools, options.get("client_tools", ())),
+        tools=with_client_tools(shown, options.get("client_tools", ())),
         blocks=blocks,
         tool_rules=tuple(agent.tool_rules),
         max_steps=options.get("max_steps", 50),
         stream_tokens=bool(options.get("stream_tokens")),
+        compaction=compaction_plan(agent),
+        token_ratio=_token_ratio(agent, model.handle),
     )
 
 
@@ -228,45 +223,3 @@ def load_transcript(conversation: Conversation, *, system: str | None = None) ->
         messages=tuple(one for one in values.values() if one.role != "summary"),
         summary=summary,
     )
-
-
-def rebuild_request(step: Step) -> Json:
-    """Return the request of a step as it was sent, put together from what was stored of it.
-
-    `verified` tells whether its bytes have the digest that was taken when it was sent; a later
-    edit of a message in its window makes it False.
-    """
-    stored = step.request
-    if not stored:
-        return {}
-    texts = dict(
-        RequestPart.objects.filter(pk__in=[stored["system"], stored["tools"]]).values_list()
-    )
-    body = _rebuild_body(step, texts[stored["system"]], json.loads(texts[stored["tools"]]))
-    digest = hashlib.sha256(encode(body)).hexdigest()
-    return {"body": body, "verified": digest == stored["sha256"]}
-
-
-def _rebuild_body(step: Step, system: str, tools: list[Json]) -> Json:
-    first, last = step.request["window"]
-    params = step.request["params"]
-    conversation = step.run.conversation
-    rows = history_of(conversation).filter(seq__gte=first, seq__lte=last)
-    # A fork's own system message is younger than what it shares: it lies inside of the window.
-    rows = rows.exclude(role="summary").exclude(pk=conversation.system_message_id)
-    head = Message.objects.filter(pk=step.request.get("summary_message_id"))
-    chat = ChatRequest(
-        model=ModelParams(step.model_handle),
-        transcript=Transcript(
-            system,
-            mend([to_type(row) for row in rows.order_by("seq")]),
-            next((to_type(row) for row in head), None),
-        ),
-        tools=(),
-        tool_return_limit_chars=return_limit_chars(step.context_window_limit),
-    )
-    dialect = dialect_of_handle(step.org_id, step.model_handle)
-    body: Json = {"model": params["model"], "messages": build_messages(chat, dialect)}
-    if tools:
-        body["tools"] = tools
-    return {**body, **params}

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from agents.models import AgentBlock, AgentTool
 from agents.services.agent_boot import default_conversation
 from agents.services.archives import own_archive
+from agents.services.kit import block_views, tool_spec
 from agents.services.prompts import refresh_prompt
-from agents.services.snapshot import block_views, tool_spec
 from agents.types import Json, ToolCall, ToolContext, ToolOutcome, ToolReturn, ToolSpec
 from letta_site.core.aio import write
 from letta_site.core.clock import now

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from agents.types import Json
 from agents.wire.requests import MessageCreate
@@ -130,10 +130,24 @@ class GenerateRequest(BaseModel):
     response_schema: dict[str, Any] | None = None
 
 
+class CompactionChoices(BaseModel):
+    """Settings of a summary. What else they hold is kept, but means nothing here."""
+
+    model_config = ConfigDict(extra="allow")
+
+    model: str | None = None
+    mode: Literal["all", "sliding_window", "self_compact_all", "self_compact_sliding_window"] = (
+        "sliding_window"
+    )
+    prompt: str | None = None
+    clip_chars: int | None = Field(50_000, ge=1)
+    sliding_window_percentage: float = Field(0.3, ge=0, le=1)
+
+
 class CompactionRequest(BaseModel):
     """How to shorten the window."""
 
-    compaction_settings: dict[str, Any] | None = None
+    compaction_settings: CompactionChoices | None = None
 
 
 # Keys of the wire that are columns of an agent, by the same name.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from agents.engine.window import Breakdown
-from agents.models import Agent, Message
+from agents.models import Agent, Compaction, Message
 from agents.types import Json, ToolSpec, Transcript
 from agents.wire.raw_messages import encode_raw
 
@@ -82,3 +82,27 @@ def _function(tool: ToolSpec) -> Json:
         "strict": None,
     }
     return {"type": "function", "function": definition}
+
+
+def encode_compacted(summary: str, before: int, after: int) -> Json:
+    """Return the answer to a request to shorten the window."""
+    return {"summary": summary, "num_messages_before": before, "num_messages_after": after}
+
+
+def encode_compaction(row: Compaction) -> Json:
+    """Return a compaction that was made; `n` is what to undo it by."""
+    return {
+        "n": row.seq,
+        "agent_id": row.agent_id,
+        "conversation_id": row.conversation_id,
+        "run_id": row.run_id,
+        "trigger": row.trigger,
+        "mode": row.mode,
+        "message_ids": row.message_ids,
+        "summary_before": row.summary_before,
+        "summary_after": row.summary_after,
+        "tokens_before": row.tokens_before,
+        "tokens_after": row.tokens_after,
+        "created_at": row.created_at,
+        "undone_at": row.undone_at,
+    }

@@ -16,12 +16,14 @@ from agents.engine.events import (
     StepStarted,
     TextDelta,
     ToolCallDelta,
+    WindowShortened,
 )
 from agents.types import Json, Message, Usage
 from agents.wire.messages import (
     LAST_PART,
     View,
     assistant_body,
+    compaction_event,
     encode_message,
     header,
     reasoning_body,
@@ -59,6 +61,13 @@ class FrameEncoder:
         self.names, self.arguments, self.said = {}, {}, {}
         self.part, self.index = None, -1
         return []
+
+    def _shortened(self, event: WindowShortened) -> list[Json]:
+        """Tell of a compaction: as the event and its summary, or as the message it became."""
+        frames = encode_message(event.summary, self.view)
+        if not self.view.compaction or not self.view.wants("event_message"):
+            return frames
+        return [compaction_event(event.summary, run_id=self.run_id), *frames]
 
     def _reasoning(self, event: ReasoningDelta) -> list[Json]:
         body = reasoning_body(event.text, native=True)
@@ -128,6 +137,7 @@ def is_answer(message: Message, view: View) -> bool:
 
 
 _ENCODERS: dict[type[Any], Callable[[FrameEncoder, Any], list[Json]]] = {
+    WindowShortened: FrameEncoder._shortened,
     StepStarted: FrameEncoder._start,
     ReasoningDelta: FrameEncoder._reasoning,
     TextDelta: FrameEncoder._text,

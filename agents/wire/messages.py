@@ -1,6 +1,7 @@
 """Stored messages as Letta's messages: one of ours becomes none, one, or several of theirs."""
 
 import json
+import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -113,6 +114,15 @@ def _otid(message: Message, index: int) -> str | None:
     if message.role in ("user", "system", "approval", "summary"):
         return message.otid
     return derived_otid(message.id, min(index, LAST_PART))
+
+
+def compaction_event(summary: Message, *, run_id: str | None) -> Json:
+    """Return the frame that tells that old messages left the window. Its id names no message."""
+    whole = header(
+        str(uuid.uuid4()), "event_message", summary.created_at, step_id=None, run_id=run_id
+    )
+    data = _packed(summary.text).get("compaction_stats") or {}
+    return {**whole, "event_type": "compaction", "event_data": data}
 
 
 # --- by role ---------------------------------------------------------------------------------

@@ -330,14 +330,3 @@ def test_a_preview_shows_the_request_and_stores_nothing(api: Api) -> None:
     assert [message["role"] for message in body["messages"]] == ["system", "user"]
     assert {tool["function"]["name"] for tool in body["tools"]} >= {"memory_insert"}
     assert Message.objects.count() == 1
-
-
-@pytest.mark.parametrize(
-    ("path", "body"),
-    [("/summarize", None)],
-)
-def test_what_is_not_there_yet_says_so(api: Api, path: str, body: Any) -> None:
-    agent = create(api)
-    response = api.send("POST", f"/v1/agents/{agent['id']}{path}", body)
-    assert response.status_code == 501
-    assert "not supported yet" in response.json()["detail"]

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import aclosing
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,9 +14,11 @@ from agents.runtime import boot, bus, runner
 from agents.services import runs
 from agents.services.agent_models import ModelWish
 from agents.services.agents import AgentDraft, create_agent
-from agents.services.snapshot import rebuild_request
+from agents.services.past_requests import rebuild_request
+from agents.services.snapshot import begin_run
 from agents.types import InputMessage, RunInput, TextPart
 from letta_site.core.aio import in_db
+from letta_site.core.clock import now
 from letta_site.core.errors import Conflict
 from letta_site.core.types import Actor
 from memory.models import Block, BlockVersion, Passage
@@ -121,21 +124,39 @@ def test_later_steps_build_on_the_edits_of_earlier_ones(
     assert set(ToolCall.objects.values_list("status", flat=True)) == {"success"}
 
 
-def test_the_next_run_sees_the_edit_in_its_prompt(
+def test_the_head_of_the_prompt_follows_an_own_edit_when_the_cache_is_cold(
     owner: Actor, agent: Agent, fake_openai: FakeOpenAI
 ) -> None:
     edit = Call("memory_insert", {"label": "human", "new_string": "Lives in Oslo."})
-    fake_openai.push(Reply(calls=(edit,)), "Noted.", "Oslo.")
+    fake_openai.push(Reply(calls=(edit,)), "Noted.", "Oslo.", "Oslo.")
 
     async def scenario() -> None:
         await follow(owner, given(agent))
+        await follow(owner, given(agent, "Where do I live?"))
+        await in_db(Agent.objects.update, last_run_completion=now() - timedelta(hours=1))
         await follow(owner, given(agent, "Where do I live?"))
 
     play(scenario)
     systems = [chat["messages"][0]["content"] for chat in fake_openai.chats]
     assert systems[0] == systems[1]  # the head holds still while a run works
     assert "Lives in Oslo." not in systems[0]
-    assert "Lives in Oslo." in systems[2]
+    assert systems[2] == systems[0]  # the edit is in the window, as a call and its return
+    assert any("Lives in Oslo." in str(row) for row in fake_openai.chats[2]["messages"][1:])
+    assert "Lives in Oslo." in systems[3]
+
+
+def test_the_head_of_the_prompt_follows_the_edit_of_somebody_else_at_once(
+    owner: Actor, agent: Agent, fake_openai: FakeOpenAI
+) -> None:
+    async def scenario() -> None:
+        await follow(owner, given(agent))
+        block = await in_db(Block.objects.get)
+        await in_db(update_block, owner, block.id, changes={"value": "Name: Rob."})
+        await follow(owner, given(agent))
+
+    play(scenario)
+    systems = [chat["messages"][0]["content"] for chat in fake_openai.chats]
+    assert "Name: Bob." in systems[0] and "Name: Rob." in systems[1]
 
 
 def test_a_block_changed_meanwhile_is_not_overwritten(
@@ -236,9 +257,11 @@ def test_cancelling_nothing_is_a_conflict(owner: Actor, agent: Agent) -> None:
 def test_accepted_runs_survive_a_restart(
     owner: Actor, agent: Agent, fake_openai: FakeOpenAI
 ) -> None:
-    waiting, _ = runs.open_run(owner, given(agent, "still here"))
     died, _ = runs.open_run(owner, given(agent, "was running"))
-    Run.objects.filter(pk=died.run_id).update(status="running")
+    waiting, _ = runs.open_run(owner, given(agent, "still here"))
+    hopeless, _ = runs.open_run(owner, given(agent, "brings the server down"))
+    Run.objects.filter(pk=hopeless.run_id).update(status="running", options={"resumes": 3})
+    assert begin_run(died.run_id) is not None
 
     async def scenario() -> None:
         async with aclosing(bus.subscribe(waiting.run_id)) as ear:
@@ -249,8 +272,42 @@ def test_accepted_runs_survive_a_restart(
 
     play(scenario)
     assert Run.objects.get(pk=waiting.run_id).status == "completed"
-    interrupted = Run.objects.get(pk=died.run_id)
+    assert Run.objects.get(pk=died.run_id).status == "completed"
+    said = [row["content"] for row in fake_openai.chats[-1]["messages"] if row["role"] == "user"]
+    assert said == ["was running", "still here"]
+    interrupted = Run.objects.get(pk=hopeless.run_id)
     assert (interrupted.status, interrupted.error["kind"]) == ("failed", "interrupted")
+
+
+def test_a_run_goes_on_from_its_last_checkpoint(
+    owner: Actor, agent: Agent, fake_openai: FakeOpenAI
+) -> None:
+    insert = Call("archival_memory_insert", {"content": "Bob likes fjords."})
+    fake_openai.push(Reply(calls=(insert,)), Reply("never", delay_s=30), "Kept.")
+
+    async def die() -> None:
+        ref, ear = await runner.send(owner, given(agent))
+        async with aclosing(ear):
+            async for _, event in ear:
+                if isinstance(event, StepCommitted):
+                    break
+        await asyncio.sleep(0.2)
+
+    async def revive() -> None:
+        run = await in_db(Run.objects.get)
+        async with aclosing(bus.subscribe(run.id)) as ear:
+            await boot.start()
+            async for _, event in ear:
+                if isinstance(event, RunFinished):
+                    return
+
+    play(die)  # its loop ends with the task in the middle of the second step, as a kill would
+    Run.objects.update(status="running")
+    play(revive)
+    run = Run.objects.get()
+    assert (run.status, run.step_count, Passage.objects.count()) == ("completed", 2, 1)
+    roles = list(Message.objects.order_by("seq").values_list("role", flat=True))
+    assert roles == ["system", "user", "assistant", "tool", "assistant"]
 
 
 def test_tokens_come_when_asked_for(owner: Actor, agent: Agent, fake_openai: FakeOpenAI) -> None:

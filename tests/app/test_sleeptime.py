@@ -10,7 +10,7 @@ from agents.engine.events import RunFinished
 from agents.models import Group, Run
 from agents.runtime import boot
 from agents.runtime.followups import follow_up
-from agents.services.runs import open_run
+from agents.services.runs import end_run, open_run
 from agents.services.snapshot import begin_run
 from agents.types import InputMessage, RunInput, TextPart, Usage
 from letta_site.core.aio import in_db
@@ -250,6 +250,7 @@ def test_what_waits_at_a_stop_is_taken_up_at_the_start(
         assert begun is not None and begun.tended
         end, opened = await follow_up(begun, RunFinished("end_turn", Usage(), 1))
         assert [one.run_id for one, _ in opened] == list(end.run_ids) != []
+        await in_db(end_run, ref.run_id, "end_turn", None)  # else it would go on at the start
 
     async def started() -> None:
         await boot.start()

@@ -10,6 +10,7 @@ from agents.engine.loop import run_agent
 from agents.engine.ports import (
     ChatRequest,
     Committed,
+    Evicted,
     Eviction,
     Ports,
     Reply,
@@ -86,10 +87,10 @@ class ListLedger:
         self.records.append(record)
         return Committed(tuple(self._numbered(one) for one in record.messages), None, ())
 
-    async def evict(self, eviction: Eviction) -> Message:
+    async def evict(self, eviction: Eviction) -> Evicted:
         """See the Ledger port."""
         self.evictions.append(eviction)
-        return self._numbered(eviction.summary)
+        return Evicted(self._numbered(eviction.summary))
 
     async def finish(self, stop_reason: str, failure: Failure | None) -> None:
         """See the Ledger port."""

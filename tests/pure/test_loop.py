@@ -152,13 +152,13 @@ def test_a_cancel_is_heard_while_the_world_is_slow(where: str) -> None:
 
 
 def test_a_history_over_the_window_is_shortened_before_the_model_is_asked() -> None:
-    run = bench(reply("ok"), window_tokens=2_000)
+    run = bench(reply("Facts were told."), reply("ok"), window_tokens=2_000)
     turns = [
         (user(f"Fact {n}. " + "word " * 200, seq=n), said("Noted.", n + 1)) for n in range(2, 30, 2)
     ]
     run.run(*(message for turn in turns for message in turn), user("And now?", seq=40))
     (eviction,) = run.ledger.evictions
-    asked = run.phone.asked[0].transcript
+    asked = run.phone.asked[1].transcript
     assert eviction.from_seq == 2
     assert asked.summary is not None
     assert len(asked.messages) < 10
