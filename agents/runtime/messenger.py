@@ -18,7 +18,7 @@ from letta_site.core.types import Actor
 
 RUN_TYPE = "send_message_from_agent"
 MOST_HOPS = 12
-Send = Callable[[Actor, RunInput], Awaitable[tuple[RunRef, Subscription]]]
+Send = Callable[[Actor, RunInput], Awaitable[tuple[RunRef, Ear]]]
 
 # agent id -> the agents it is waiting for now, each as often as it waits.
 _waiting: "defaultdict[str, list[str]]" = defaultdict(list)
