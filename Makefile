@@ -44,8 +44,10 @@ run: setup ## Serve workspace, REST and admin on http://localhost:8283 (PORT=...
 	@exec $(PY) manage.py serve --port $(PORT)
 
 test: lint clients ## Everything: lint, all tests on SQLite, tests/app again on PostgreSQL
-	$(PY) -m pytest -q $(PYTEST_ARGS)
-	$(PY) -m pytest -q tests/app --postgres $(PYTEST_ARGS)
+	$(PY) -m pytest -q -n 2 tests/pure tests/app $(PYTEST_ARGS)
+	$(PY) -m pytest -q tests/contract tests/browser tests/test_surroundings.py $(PYTEST_ARGS)
+	@# The faults of providers lie in front of the database: once is enough.
+	$(PY) -m pytest -q -n 2 tests/app --postgres --ignore=tests/app/test_provider_faults.py $(PYTEST_ARGS)
 
 lint: style layers types checks ## Style, floors, types, migrations and Django's own checks
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager
 
 from agents.engine.events import RunFinished, StepCommitted
-from agents.runtime.bus import Subscription
+from agents.runtime.ears import Ear
 from agents.services.messages import spoken
 from agents.services.snapshot import Begun
 from agents.tools.base import ToolFailure
@@ -18,7 +18,7 @@ from letta_site.core.types import Actor
 
 RUN_TYPE = "send_message_from_agent"
 MOST_HOPS = 12
-Send = Callable[[Actor, RunInput], Awaitable[tuple[RunRef, Subscription]]]
+Send = Callable[[Actor, RunInput], Awaitable[tuple[RunRef, Ear]]]
 
 # agent id -> the agents it is waiting for now, each as often as it waits.
 _waiting: "defaultdict[str, list[str]]" = defaultdict(list)
@@ -47,7 +47,7 @@ class RunMessenger:
         if agent_id == self._agent_id:
             raise ToolFailure("That is your own id; there is no need to write to yourself.")
         _, ear = await self._send(self._actor, self._request(agent_id, text, waits=False))
-        ear.close()
+        await ear.aclose()
 
     def _request(self, agent_id: str, text: str, *, waits: bool = True) -> RunInput:
         if len(self._path) >= MOST_HOPS:
@@ -96,7 +96,7 @@ def _reaches(start: str, goal: str) -> bool:
     return False
 
 
-async def _listen(agent_id: str, ear: Subscription) -> str:
+async def _listen(agent_id: str, ear: Ear) -> str:
     """Return what an agent says in a run."""
     said: list[str] = []
     async with aclosing(ear):

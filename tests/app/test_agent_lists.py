@@ -14,7 +14,8 @@ from tests.app.conftest import Api
 
 pytestmark = pytest.mark.django_db
 
-QUERIES_A_PAGE = 7  # the page, blocks, tools, tags, secrets, window, and the cursor's check
+# The page, blocks, tools, tags, secrets, window, groups, waiting calls, and the cursor.
+QUERIES_A_PAGE = 9
 
 
 @pytest.fixture
