@@ -9,6 +9,7 @@ PY := $(BIN)/python
 PIP_INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
 # Rooms judged by `mypy --strict`; the rest of the tree is edges, where Django decides the types.
 TYPED = $(wildcard agents/engine agents/types.py agents/services memory/logic memory/services letta_site/core)
+ONCE = $(addprefix --ignore=tests/app/,test_provider_faults.py test_crash.py test_statements.py)
 COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
@@ -46,8 +47,8 @@ run: setup ## Serve workspace, REST and admin on http://localhost:8283 (PORT=...
 test: lint clients ## Everything: lint, all tests on SQLite, tests/app again on PostgreSQL
 	$(PY) -m pytest -q -n 2 tests/pure tests/app $(PYTEST_ARGS)
 	$(PY) -m pytest -q tests/contract tests/browser tests/test_surroundings.py $(PYTEST_ARGS)
-	@# The faults of providers lie in front of the database: once is enough.
-	$(PY) -m pytest -q -n 2 tests/app --postgres --ignore=tests/app/test_provider_faults.py $(PYTEST_ARGS)
+	@# The faults of providers lie in front of the database, and two more files are about SQLite.
+	$(PY) -m pytest -q -n 2 tests/app --postgres $(ONCE) $(PYTEST_ARGS)
 
 lint: style layers types checks ## Style, floors, types, migrations and Django's own checks
 

@@ -51,6 +51,7 @@ class Crashes:
     def __init__(self, folder: Path, fake: FakeOpenAI, seed: int) -> None:
         fake.answer_with(answer)
         environment = {"OPENAI_BASE_URL": fake.base_url, "OPENAI_API_KEY": "sk-test"}
+        environment["LETTA_PG_URI"] = ""  # what it looks at afterwards is the SQLite file
         self.product = Product(folder, environment).start()
         self.chance = random.Random(seed)
         self.accepted: dict[str, str] = {}
