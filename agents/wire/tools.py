@@ -1,13 +1,11 @@
 """Tools on the wire."""
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from agents.models import Tool
 from agents.types import Json, ToolReturn
-from agents.wire.messages import header
-from letta_site.core.clock import now
 
 _PLAIN = (
     "id",
@@ -86,16 +84,6 @@ class ToolRunFromSource(BaseModel):
     npm_requirements: list[Requirement] | None = None
 
 
-class ToolSearchRequest(BaseModel):
-    """Words to find tools by."""
-
-    query: str | None = None
-    search_mode: Literal["vector", "fts", "hybrid"] = "hybrid"
-    tool_types: list[str] | None = None
-    tags: list[str] | None = None
-    limit: int = Field(50, ge=1, le=100)
-
-
 class ToolExecuteRequest(BaseModel):
     """Arguments of a tool that is run by hand."""
 
@@ -128,16 +116,3 @@ def encode_execution(result: ToolReturn) -> Json:
         "stderr": [*result.stderr, *([result.text] if failed else [])],
         "sandbox_config_fingerprint": None,
     }
-
-
-def encode_source_run(result: ToolReturn) -> Json:
-    """Return the answer to source that was run as a tool: a return that belongs to no message."""
-    row = {
-        "tool_return": result.text,
-        "status": result.status,
-        "tool_call_id": "null",
-        "stdout": list(result.stdout),
-        "stderr": list(result.stderr),
-    }
-    frame = header("null", "tool_return_message", now(), step_id=None, run_id=None)
-    return {**frame, **row, "tool_returns": [{"type": "tool", **row}]}

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from letta_site.core.aio import write
-from letta_site.core.errors import NotFound
 from letta_site.core.types import Actor
 from memory.models import Archive
 from memory.services.search import drop_scopes
@@ -32,14 +31,6 @@ def create_archive(
             created_by_id=actor.id,
             last_updated_by_id=actor.id,
         )
-
-
-def get_archive(actor: Actor, archive_id: str) -> Archive:
-    """Return an archive. Raises NotFound."""
-    row: Archive | None = Archive.objects.of(actor).filter(pk=archive_id).first()
-    if row is None:
-        raise NotFound(f"Archive with id '{archive_id}' not found")
-    return row
 
 
 def delete_archives(actor: Actor, archive_ids: Iterable[str]) -> None:
