@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from agents.engine.arguments import read_arguments
-from agents.engine.state import RunState, StepDraft
-from agents.engine.turn import PlannedCall, assistant_message, plan_calls
+from agents.engine.calling import plan_calls
+from agents.engine.draft import PlannedCall, StepDraft
+from agents.engine.state import RunState
+from agents.engine.turn import assistant_message
 from agents.types import CLIENT_TOOL, Json, Message, Pending, ToolCall, ToolOutcome
 from letta_site.core.errors import Conflict
 
