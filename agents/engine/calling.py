@@ -16,7 +16,7 @@ from agents.engine.waiting import Cancelled, unless_cancelled
 from agents.types import ToolCall, ToolContext, ToolOutcome
 from memory.logic.edits import edited_views
 
-INTERRUPTED = "Error: the call was stopped because the run was cancelled."
+_STOPPED = "Error: the call was stopped because the run was cancelled."
 
 
 def plan_calls(calls: Sequence[ToolCall], state: RunState) -> list[PlannedCall]:
@@ -81,7 +81,7 @@ async def _execute(plan: PlannedCall, state: RunState, ports: Ports) -> Executed
 
 def _interrupted(plan: PlannedCall) -> ExecutedCall:
     """Return what is kept of a call that a cancel stopped."""
-    return ExecutedCall(plan.call, plan.given or ToolOutcome(INTERRUPTED, "error"), 0)
+    return ExecutedCall(plan.call, plan.given or ToolOutcome(_STOPPED, "error"), 0)
 
 
 async def call_tools(

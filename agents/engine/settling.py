@@ -48,6 +48,7 @@ def settle(draft: StepDraft, state: RunState, ports: Ports) -> StepRecord:
         block_versions=draft.block_versions,
         clip=state.clip,
         token_ratio=state.sizes.ratio,
+        total=state.usage + draft.reply.usage if draft.reply else state.usage,
         llm_ns=draft.llm_ns,
         total_ns=ports.clock.ticks_ns() - draft.started_ns,
         resumed=draft.pending is not None,

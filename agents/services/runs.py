@@ -9,7 +9,7 @@ from agents.engine.events import Failure
 from agents.models import Agent, Conversation, Message, Run
 from agents.services.approvals import admit
 from agents.services.messages import from_part, index_messages, to_type
-from agents.types import InputMessage, Json, RunInput, RunRef
+from agents.types import InputMessage, Json, RunInput, RunRef, Usage
 from letta_site.core.aio import write
 from letta_site.core.clock import now
 from letta_site.core.errors import Conflict, NotFound
@@ -175,6 +175,16 @@ def ending(began: datetime, stop_reason: str, failure: Failure | None, moment: d
         "completed_at": moment,
         "total_duration_ns": int((moment - began).total_seconds() * 1e9),
         "error": failure_row(failure),
+    }
+
+
+def usage_columns(usage: Usage) -> Json:
+    """Return the fields of a run that tell its tokens."""
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "cached_input_tokens": usage.cached_input_tokens,
+        "reasoning_tokens": usage.reasoning_tokens,
     }
 
 
