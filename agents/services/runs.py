@@ -9,6 +9,7 @@ from agents.engine.events import Failure
 from agents.models import Agent, Conversation, Message, Run
 from agents.services.approvals import admit
 from agents.services.messages import from_part, index_messages, to_type
+from agents.services.numbering import reserve_in
 from agents.types import InputMessage, Json, RunInput, RunRef, Usage
 from letta_site.core.aio import write
 from letta_site.core.clock import now
@@ -18,7 +19,6 @@ from letta_site.core.types import Actor, PageQuery
 
 ACTIVE = ("created", "running")
 MOST_RESUMES = 3
-_LOCKED = ("agent__org_id", "agent__last_seq", "agent__timezone")
 
 # Which run status each stop reason means; every reason not named here is a failure.
 STATUS_OF_STOP: dict[str, str] = {
@@ -47,19 +47,18 @@ def open_run(actor: Actor, given: RunInput) -> tuple[RunRef, int]:
 
 
 def insert_run(actor: Actor, conversation: Conversation, given: RunInput) -> Run:
-    """Insert a run of a conversation whose agent is locked. Call it inside `aio.write()`.
+    """Insert a run of a `locked_conversation`. Call it inside `aio.write()`.
 
     Raises what `approvals.admit` raises while calls wait for an answer.
     """
     agent = conversation.agent
     given = replace(given, messages=admit(conversation, given.messages))
-    # The input's numbers too: they hold if nothing else has come by the time that the run begins.
-    agent.last_seq += 1 + len(given.messages)
     run = Run.objects.create(
         org_id=agent.org_id,
         agent=agent,
         conversation_id=conversation.id,
-        seq=agent.last_seq - len(given.messages),
+        # The numbers after it are its input's, if nothing else has come by the time it begins.
+        seq=agent.last_seq + 1,
         background=given.background,
         input=stored_input(given),
         options=run_options(given),
@@ -72,7 +71,6 @@ def insert_run(actor: Actor, conversation: Conversation, given: RunInput) -> Run
         batch_id=given.batch_id,
         created_by_id=actor.id,
     )
-    Agent.objects.filter(pk=agent.pk).update(last_seq=agent.last_seq)
     if not conversation.is_default:
         Conversation.objects.filter(pk=conversation.pk).update(last_message_at=run.created_at)
     return run
@@ -91,16 +89,13 @@ def ref_of(run: Run) -> RunRef:
 
 
 def locked_conversation(actor: Actor, given: RunInput) -> Conversation:
-    """Return the conversation with its agent, whose numbering is locked until the commit.
+    """Return the conversation with its agent, which has numbers for the run and its input.
 
-    Call it inside `aio.write()`. Raises NotFound for an unknown agent or conversation.
+    The agent is locked until the commit. Call it inside `aio.write()`. Raises NotFound for an
+    unknown agent or conversation.
     """
-    rows = Conversation.objects.of(actor).filter(agent_id=given.agent_id, deleted_at=None)
-    wanted = given.conversation_id
-    rows = rows.filter(pk=wanted) if wanted else rows.filter(is_default=True)
-    locked = rows.select_related("agent").select_for_update(of=("agent",))
-    columns = ("id", "is_default", "pending_id", *_LOCKED)
-    found: Conversation | None = locked.only(*columns).first()
+    wanted, count = given.conversation_id, 1 + len(given.messages)
+    found = reserve_in(actor, given.agent_id, count, conversation_id=wanted)
     if found is not None:
         return found
     if wanted and Agent.objects.of(actor).filter(pk=given.agent_id).exists():
