@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 
 from agents.engine.events import Failure
 from agents.models import Agent, Conversation, Message, Run
-from agents.services.approvals import admit
+from agents.services.approvals import admit, close_cut_short
 from agents.services.messages import from_part, index_messages, to_type
 from agents.services.numbering import reserve_in
 from agents.types import InputMessage, Json, RunInput, RunRef, Usage
@@ -146,6 +146,7 @@ def end_run(run_id: str, stop_reason: str, failure: Failure | None) -> None:
             return
         began = run.started_at or run.created_at
         Run.objects.filter(pk=run_id).update(**ending(began, stop_reason, failure, moment))
+        close_cut_short(run)
         Agent.objects.filter(pk=run.agent_id).update(last_stop_reason=stop_reason)
         if not run.step_count:
             _index_inputs(run)
@@ -198,12 +199,22 @@ def resume_interrupted() -> tuple[int, int]:
         Run.objects.bulk_update(
             [run for run in died if run.id not in hopeless], ["status", "options"]
         )
-        Run.objects.filter(pk__in=hopeless).update(**interruption())
+        for run in died:
+            if run.id in hopeless:
+                end_interrupted(run.id)
     return len(died) - len(hopeless), len(hopeless)
 
 
-def interruption() -> Json:
-    """Return the fields of a run that nobody carries out any more."""
+def end_interrupted(run_id: str) -> None:
+    """End a run that nobody carries out any more. Call it inside `aio.write()`."""
+    run = Run.objects.get(pk=run_id)
+    close_cut_short(run)
+    Run.objects.filter(pk=run_id).update(**_interruption())
+    if not run.step_count:
+        _index_inputs(run)
+
+
+def _interruption() -> Json:
     return {
         "status": "failed",
         "stop_reason": "error",
