@@ -250,7 +250,10 @@ class ToolOutcome:
 
 @dataclass(frozen=True, slots=True)
 class ToolContext:
-    """What a tool may know of its caller. `blocks` are as the running step sees them."""
+    """What a tool may know of its caller. `blocks` are as the running step sees them.
+
+    `run_id` is empty when a person tries a tool outside of a run.
+    """
 
     agent_id: str
     org_id: str
@@ -258,6 +261,7 @@ class ToolContext:
     timezone: str
     blocks: tuple[BlockView, ...]
     now: datetime
+    run_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

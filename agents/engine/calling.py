@@ -74,6 +74,7 @@ async def _execute(plan: PlannedCall, state: RunState, ports: Ports) -> Executed
             timezone=state.spec.timezone,
             blocks=state.blocks,
             now=ports.clock.now(),
+            run_id=state.spec.run_id,
         )
         outcome = await ports.tools.call(plan.call, plan.arguments.values, context)
     return ExecutedCall(plan.call, outcome, ports.clock.ticks_ns() - started, plan.approved)

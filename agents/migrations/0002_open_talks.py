@@ -8,29 +8,63 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('agents', '0001_initial'),
-        ('core', '0001_initial'),
+        ("agents", "0001_initial"),
+        ("core", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Talk',
+            name="Talk",
             fields=[
-                ('created_at', models.DateTimeField(default=letta_site.core.clock.now, editable=False)),
-                ('updated_at', models.DateTimeField(default=letta_site.core.clock.now, editable=False)),
-                ('created_by_id', models.CharField(blank=True, editable=False, max_length=60, null=True)),
-                ('last_updated_by_id', models.CharField(blank=True, editable=False, max_length=60, null=True)),
-                ('id', models.CharField(default=functools.partial(letta_site.core.ids.new_id, *('talk',), **{}), editable=False, max_length=60, primary_key=True, serialize=False)),
-                ('given', models.JSONField()),
-                ('counter', models.IntegerField(null=True)),
-                ('settled', models.IntegerField(default=0)),
-                ('group', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='talks', to='agents.group')),
-                ('org', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='core.organization')),
+                (
+                    "created_at",
+                    models.DateTimeField(default=letta_site.core.clock.now, editable=False),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(default=letta_site.core.clock.now, editable=False),
+                ),
+                (
+                    "created_by_id",
+                    models.CharField(blank=True, editable=False, max_length=60, null=True),
+                ),
+                (
+                    "last_updated_by_id",
+                    models.CharField(blank=True, editable=False, max_length=60, null=True),
+                ),
+                (
+                    "id",
+                    models.CharField(
+                        default=functools.partial(letta_site.core.ids.new_id, *("talk",), **{}),
+                        editable=False,
+                        max_length=60,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("given", models.JSONField()),
+                ("counter", models.IntegerField(null=True)),
+                ("settled", models.IntegerField(default=0)),
+                (
+                    "group",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="talks",
+                        to="agents.group",
+                    ),
+                ),
+                (
+                    "org",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="core.organization",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
     ]

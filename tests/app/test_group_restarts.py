@@ -71,13 +71,8 @@ def test_a_round_goes_on_with_the_turn_that_was_cut(
     assert Counter(Run.objects.values_list("agent_id", flat=True)) == {one["id"]: 1 for one in crew}
     assert set(Run.objects.values_list("status", flat=True)) == {"completed"}
     last = heard(openai, "Cy")
-    assert [
-        sum(words in text for text in last) for words in ("Count off.", "first.", "second.")
-    ] == [
-        1,
-        1,
-        1,
-    ]
+    for words in ("Count off.", "I am first.", "I am second."):
+        assert sum(words in text for text in last) == 1
     assert Group.objects.get().turns_counter == 3
     unheard = [[row["content"][0]["text"] for row in link.unheard] for link in members()]
     assert unheard == [["Bea: I am second.", "Cy: I am third."], ["Cy: I am third."], []]
