@@ -196,12 +196,14 @@ class Pending:
     `held` are calls of the same reply that needed no answer. `answers` has a row for each call of
     `request`: {"type": "approval", "tool_call_id", "approve", "reason"}, or {"type": "tool",
     "tool_call_id", "tool_return", "status", "stdout", "stderr"}. `followed`: words came with them.
+    `cut_short`: they were being carried out when the server stopped, so none is made again.
     """
 
     request: Message
     held: tuple[ToolCall, ...]
     answers: tuple[Json, ...]
     followed: bool = False
+    cut_short: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +250,10 @@ class ToolOutcome:
 
 @dataclass(frozen=True, slots=True)
 class ToolContext:
-    """What a tool may know of its caller. `blocks` are as the running step sees them."""
+    """What a tool may know of its caller. `blocks` are as the running step sees them.
+
+    `run_id` is empty when a person tries a tool outside of a run.
+    """
 
     agent_id: str
     org_id: str
@@ -256,6 +261,7 @@ class ToolContext:
     timezone: str
     blocks: tuple[BlockView, ...]
     now: datetime
+    run_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

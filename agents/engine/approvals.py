@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from agents.engine.arguments import read_arguments
-from agents.engine.state import RunState, StepDraft
-from agents.engine.turn import PlannedCall, assistant_message, plan_calls
+from agents.engine.calling import plan_calls
+from agents.engine.draft import PlannedCall, StepDraft
+from agents.engine.repair import INTERRUPTED
+from agents.engine.state import RunState
+from agents.engine.turn import assistant_message
 from agents.types import CLIENT_TOOL, Json, Message, Pending, ToolCall, ToolOutcome
 from letta_site.core.errors import Conflict
 
@@ -63,7 +66,15 @@ def resumed_plans(pending: Pending, state: RunState) -> list[PlannedCall]:
     """Return the calls to make now that the answers are there: held ones first."""
     answers = {row["tool_call_id"]: row for row in pending.answers}
     held = [replace(plan, waits=False) for plan in plan_calls(pending.held, state)]
-    return held + [_answered(call, answers[call.id], state) for call in pending.request.tool_calls]
+    asked = [_answered(call, answers[call.id], state) for call in pending.request.tool_calls]
+    return [_unknown(plan) for plan in (*held, *asked)] if pending.cut_short else held + asked
+
+
+def _unknown(plan: PlannedCall) -> PlannedCall:
+    """Never make a call twice that somebody agreed to once: what became of it is not known."""
+    if plan.given or plan.refusal:
+        return plan
+    return replace(plan, given=ToolOutcome(INTERRUPTED, "error"))
 
 
 def _answered(call: ToolCall, answer: Json, state: RunState) -> PlannedCall:

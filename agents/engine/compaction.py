@@ -196,6 +196,7 @@ async def _eviction(
         summary=summary_message(words, stats, now=now, timezone=state.spec.timezone, run_id=run_id),
         tokens_before=before,
         tokens_after=after,
+        total=state.usage,
     )
 
 

@@ -105,7 +105,8 @@ class ExecutedCall:
 class Eviction:
     """Messages leave the window: those from `from_seq` to `to_seq`; `summary` takes their place.
 
-    `mode` is how the summary was made, `digest` when no model could make one.
+    `mode` is how the summary was made, `digest` when no model could make one. `total` is the
+    usage of the run so far, with what the summary cost.
     """
 
     trigger: str
@@ -116,6 +117,7 @@ class Eviction:
     summary: Message
     tokens_before: int
     tokens_after: int
+    total: Usage = Usage()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +136,9 @@ class StepRecord:
     model call failed and `reply` is None. `window` is the (first, last)
     sequence number that the model was asked with, `summary_id` the summary's message, `clip` how
     the window was shortened in the request. `estimated_tokens` is not calibrated yet; `token_ratio`
-    is what the step's own usage made of the calibration. `resumed`: the rest of a step that waited
-    for an answer; its row is there already.
+    is what the step's own usage made of the calibration. `total` is the usage of the run so far,
+    with this step and all summaries. `resumed`: the rest of a step that waited for an answer; its
+    row is there already.
     """
 
     step_id: str
@@ -152,6 +155,7 @@ class StepRecord:
     block_versions: dict[str, int]
     clip: Clip = NO_CLIP
     token_ratio: float = 1.0
+    total: Usage = Usage()
     llm_ns: int = 0
     total_ns: int = 0
     resumed: bool = False

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from agents.engine.arguments import offer
 from agents.engine.clipping import NO_CLIP, Clip, clip_messages
@@ -13,7 +12,6 @@ from agents.engine.sizes import Sizes
 from agents.engine.strategies import Strategy, strategy_of
 from agents.engine.tool_rules import RuleState, parse_rules
 from agents.types import CLIENT_TOOL, AgentSpec, Message, ToolSpec, Transcript, Usage
-from letta_site.core.ids import new_id
 from memory.logic.edits import BlockView
 
 
@@ -164,16 +162,3 @@ def return_limit_chars(window_tokens: int) -> int:
     Source: wire semantics §6 (4 characters a token, at least 5,000).
     """
     return max(5000, int(0.2 * window_tokens * 4))
-
-
-@dataclass(slots=True)
-class StepDraft:
-    """A step that is being made."""
-
-    n: int
-    started_at: datetime
-    started_ns: int
-    id: str = field(default_factory=lambda: new_id("step"))
-    message_id: str = field(default_factory=lambda: new_id("message"))
-    reply: Reply | None = None
-    llm_ns: int = 0

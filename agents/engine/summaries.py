@@ -134,15 +134,16 @@ async def _ask(state: RunState, ports: Ports, text: str) -> str:
     )
     try:
         async with asyncio.timeout(SUMMARY_TIMEOUT_S):
-            return await _answer(request, ports)
+            return await _answer(request, state, ports)
     except TimeoutError as error:
         raise LLMError("llm_timeout", "The summary took too long.") from error
 
 
-async def _answer(request: ChatRequest, ports: Ports) -> str:
+async def _answer(request: ChatRequest, state: RunState, ports: Ports) -> str:
     async with aclosing(ports.llm.ask(request)) as source:
         async with aclosing(pieces_unless_cancelled(source, ports.cancel)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Reply):
+                    state.usage += piece.usage  # paid for, whatever it is worth
                     return piece.text.strip()
     return ""

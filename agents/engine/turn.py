@@ -1,131 +1,14 @@
-"""From the model's reply to messages, and from calls to their returns. PURE."""
+"""From the model's reply and what its calls gave to messages. PURE."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from agents.engine.arguments import Arguments, read_arguments, write_arguments
-from agents.engine.events import Event, ReasoningDelta, TextDelta, ToolCallDelta
-from agents.engine.ports import ExecutedCall, Ports, Reply, ReplyDelta
-from agents.engine.prefill import describe_misfit
-from agents.engine.state import RunState, StepDraft
-from agents.engine.stopping import CallMade
-from agents.engine.tool_rules import RuleState
-from agents.types import (
-    Message,
-    Part,
-    ReasoningPart,
-    TextPart,
-    ToolCall,
-    ToolContext,
-    ToolOutcome,
-    ToolReturn,
-)
+from agents.engine.arguments import write_arguments
+from agents.engine.draft import PlannedCall, StepDraft
+from agents.engine.ports import ExecutedCall, Ports, Reply
+from agents.engine.state import RunState
+from agents.types import Message, Part, ReasoningPart, TextPart, ToolCall, ToolReturn
 from letta_site.core.ids import new_id
-
-INTERRUPTED = "Error: the call was stopped because the run was cancelled."
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedCall:
-    """A call with its arguments read, laid-down ones filled in, and the reason not to run it.
-
-    `waits`: it needs somebody's answer first. `given`: its outcome, if it came from outside.
-    """
-
-    call: ToolCall
-    arguments: Arguments
-    refusal: str = ""
-    violation: bool = False
-    bad_prefill: bool = False
-    waits: bool = False
-    approved: bool = False
-    given: ToolOutcome | None = None
-
-    def made(self, outcome: ToolOutcome) -> CallMade:
-        """Return the call as `stopping` sees it."""
-        return CallMade(
-            self.call.name,
-            outcome.status,
-            self.arguments.heartbeat,
-            violation=self.violation,
-            bad_prefill=self.bad_prefill,
-        )
-
-
-def delta_event(message_id: str, piece: ReplyDelta) -> Event | None:
-    """Return what a piece of a reply tells the world, if anything."""
-    if piece.index is not None:
-        return ToolCallDelta(
-            message_id, piece.index, piece.tool_call_id, piece.name, piece.arguments
-        )
-    if piece.reasoning:
-        return ReasoningDelta(message_id, piece.reasoning)
-    return TextDelta(message_id, piece.text) if piece.text else None
-
-
-def plan_calls(calls: Sequence[ToolCall], state: RunState) -> list[PlannedCall]:
-    """Return calls, judged by the tool rules, in the order they were asked for."""
-    plans = []
-    rules = state.rules
-    for call in calls:
-        plan = _judge(call, state, rules)
-        plans.append(plan)
-        rules = rules if plan.refusal else rules.after(call.name)
-    return plans
-
-
-def _judge(call: ToolCall, state: RunState, rules: RuleState) -> PlannedCall:
-    arguments = read_arguments(call.arguments)
-    laid_down = rules.prefilled(call.name)
-    violation = rules.violation(call.name, state.tool_names) or ""
-    misfit = "" if violation else describe_misfit(state.tool(call.name), laid_down)
-    why_not = violation or misfit or arguments.error
-    return PlannedCall(
-        call,
-        replace(arguments, values={**arguments.values, **laid_down}),
-        refusal=why_not if violation or not why_not else f"Error: {why_not}",
-        violation=bool(violation),
-        bad_prefill=bool(misfit),
-        waits=not why_not and state.must_wait(call.name),
-    )
-
-
-def batches(plans: Sequence[PlannedCall], state: RunState) -> list[list[PlannedCall]]:
-    """Return the calls in groups, neighbouring ones of tools that may run at the same time."""
-    parallel = {tool.name for tool in state.spec.tools if tool.parallel}
-    batches: list[list[PlannedCall]] = []
-    for plan in plans:
-        together = batches and plan.call.name in parallel
-        if together and batches[-1][-1].call.name in parallel:
-            batches[-1].append(plan)
-        else:
-            batches.append([plan])
-    return batches
-
-
-async def execute(plan: PlannedCall, state: RunState, ports: Ports) -> ExecutedCall:
-    """Run one call, or give the reason why not; never raises for a failing tool."""
-    started = ports.clock.ticks_ns()
-    if plan.refusal:
-        outcome = ToolOutcome(plan.refusal, "error")
-    elif plan.given:
-        outcome = plan.given
-    else:
-        context = ToolContext(
-            agent_id=state.spec.agent_id,
-            org_id=ports.org_id,
-            conversation_id=state.spec.conversation_id,
-            timezone=state.spec.timezone,
-            blocks=state.blocks,
-            now=ports.clock.now(),
-        )
-        outcome = await ports.tools.call(plan.call, plan.arguments.values, context)
-    return ExecutedCall(plan.call, outcome, ports.clock.ticks_ns() - started, plan.approved)
-
-
-def interrupted(plan: PlannedCall) -> ExecutedCall:
-    """Return what is kept of a call that a cancel stopped."""
-    return ExecutedCall(plan.call, plan.given or ToolOutcome(INTERRUPTED, "error"), 0)
 
 
 def to_return(done: ExecutedCall) -> ToolReturn:

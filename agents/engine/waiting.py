@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from agents.engine.ports import CancelFlag
 
@@ -24,9 +24,7 @@ async def unless_cancelled(work: Awaitable[T], cancel: CancelFlag) -> T:
         return task.result()
     finally:
         flag.cancel()
-        if not task.done():
-            task.cancel()
-            await asyncio.wait({task})
+        await _stop(task)
 
 
 async def pieces_unless_cancelled(
@@ -42,12 +40,20 @@ async def pieces_unless_cancelled(
                 if not piece.done():
                     raise Cancelled
             finally:
-                if not piece.done():
-                    piece.cancel()
-                    await asyncio.wait({piece})
+                await _stop(piece)
             found = piece.result()
             if found is None:
                 return
             yield found
     finally:
         flag.cancel()
+
+
+async def _stop(work: "asyncio.Future[Any]") -> None:
+    """Stop work that goes on, and see it end. How it ended is of interest to nobody."""
+    if work.done():
+        return
+    work.cancel()
+    await asyncio.wait({work})
+    if not work.cancelled():
+        work.exception()  # or asyncio would report that nobody asked for it

@@ -1,7 +1,7 @@
 """The models of agents."""
 
 from agents.models.agent import Agent, AgentSecret, AgentTag, Conversation, Fork
-from agents.models.group import Group, GroupBlock, GroupMember
+from agents.models.group import Group, GroupBlock, GroupMember, Talk
 from agents.models.links import AgentArchive, AgentBlock, AgentTool
 from agents.models.message import Compaction, Message, MessageVersion
 from agents.models.run import Batch, RequestPart, Run, RunEvent, Step, ToolCall
@@ -27,6 +27,7 @@ __all__ = [
     "Run",
     "RunEvent",
     "Step",
+    "Talk",
     "Tool",
     "ToolCall",
 ]

@@ -55,6 +55,23 @@ class GroupMember(models.Model):
         constraints = [models.UniqueConstraint(fields=["group", "agent"], name="member_once")]
 
 
+class Talk(Owned):
+    """A request to a group that has not ended; its turns are runs that bear its id.
+
+    `given` is the request, `counter` the group's when the talk began, `settled` how many of its
+    turns the others have been told of.
+    """
+
+    id = id_field(maker("talk"))
+    group = models.ForeignKey(Group, models.CASCADE, related_name="talks")
+    given = models.JSONField()
+    counter = models.IntegerField(null=True)
+    settled = models.IntegerField(default=0)
+
+    def __str__(self) -> str:
+        return self.id
+
+
 class GroupBlock(models.Model):
     """A block that all agents of a group have."""
 

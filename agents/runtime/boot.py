@@ -2,7 +2,7 @@
 
 import asyncio
 
-from agents.runtime import callbacks, cancel
+from agents.runtime import callbacks, cancel, groups
 from agents.runtime.runner import enqueue, is_queued
 from agents.services import health
 from agents.services.callbacks import release_uncalled
@@ -24,6 +24,7 @@ async def start() -> None:
         callbacks.start(run_id)
     for ref, seq in await in_db(list_waiting):
         enqueue(ref, seq)
+    await groups.take_up()
 
 
 async def unstick(actor: Actor, agent_id: str) -> list[health.Trouble]:

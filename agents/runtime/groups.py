@@ -1,7 +1,7 @@
 """Talks of groups. There is no second loop here: each turn is a run of its agent, like any other.
 
-A talk goes on when its caller leaves, as a run does. If the server stops in the middle of one, the
-turn under way ends as its run does, and nobody takes the next.
+A talk goes on when its caller leaves, as a run does, and when the server was stopped in the middle
+of it: then its turns are gone through again, and those that were taken are heard, not taken anew.
 """
 
 import asyncio
@@ -10,19 +10,21 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from weakref import WeakValueDictionary
 
-from agents.engine.events import Event, Failure, RunFinished, StepCommitted
+from agents.engine.events import Failure, RunFinished, StepCommitted
 from agents.runtime import bus, runner
 from agents.runtime.bus import Subscription
-from agents.services import group_talks
+from agents.runtime.ears import Ear
+from agents.services import group_talks, open_talks
 from agents.services.group_talks import Company, Speaker
 from agents.services.messages import spoken
+from agents.services.open_talks import OpenTalk
 from agents.services.sleeptime import KINDS
 from agents.types import InputMessage, Message, RunInput, RunRef, TextPart, ToolCall, Usage
 from letta_site.core.aio import in_db, spawn
 from letta_site.core.errors import AppError, Invalid
-from letta_site.core.ids import new_id
 from letta_site.core.types import Actor
 
 log = logging.getLogger(__name__)
@@ -56,11 +58,10 @@ class _Turn:
 
 @dataclass(slots=True)
 class _Talk:
-    """One request to a group. `given` is the request; its agent is replaced in each turn."""
+    """One request to a group. Its agent is replaced in each turn; `ear` hears all turns."""
 
-    actor: Actor
+    kept: OpenTalk
     company: Company
-    given: RunInput
     ear: Subscription
     usage: Usage = field(default_factory=Usage)
     step_count: int = 0
@@ -68,42 +69,57 @@ class _Talk:
     followers: list[str] = field(default_factory=list)
     stop_reason: str = "end_turn"
 
-    async def announce(self) -> None:
-        """Let everybody hear what the request says, when their turn comes."""
-        await in_db(group_talks.announce, self.company.group_id, self.given.messages)
+    async def announce(self) -> int:
+        """Let everybody hear what the request says, when their turn comes.
+
+        Returns how many turns the group had taken before the talk.
+        """
+        return await in_db(open_talks.begin_talk, self.kept, self.kept.given.messages)
 
     async def speak(self, speaker: Speaker, *more: InputMessage) -> _Turn:
         """Give a speaker the floor: it hears what it has missed, and the others hear its reply."""
-        group_id = self.company.group_id
-        news = await in_db(group_talks.unheard_by, group_id, speaker.agent_id)
+        if len(self.refs) < self.kept.settled:
+            return await self.run(speaker, ())
+        news = await in_db(group_talks.unheard_by, self.company.group_id, speaker.agent_id)
         messages = (*news, *more) or (self.notice(_YOUR_TURN),)
+        settle = partial(in_db, open_talks.settle_turn, self.kept, speaker.agent_id, len(news))
         try:
             turn = await self.run(speaker, messages)
         except _Stopped:
             # What it was told is in its history, whatever became of its answer.
-            await in_db(group_talks.end_turn, group_id, speaker.agent_id, len(news), ())
+            await settle()
             raise
         leads = self.company.manager and speaker.agent_id == self.company.manager.agent_id
-        said = () if leads or not turn.words else (self._quote(speaker, turn.words),)
-        await in_db(group_talks.end_turn, group_id, speaker.agent_id, len(news), said)
+        await settle(() if leads or not turn.words else (self._quote(speaker, turn.words),))
         return turn
 
     async def run(self, speaker: Speaker, messages: tuple[InputMessage, ...]) -> _Turn:
         """Run an agent on these messages and pass on all it tells, but the end. Raises _Stopped."""
-        facts = {**self.given.metadata, "group_id": self.company.group_id}
-        wish = replace(self.given, agent_id=speaker.agent_id, messages=messages, metadata=facts)
-        ref, heard = await runner.send(self.actor, wish)
+        ref, heard = await self._give_floor(speaker, messages)
         self.refs.append(ref)
-        told: list[Message] = []
+        told: dict[str, list[Message]] = {}  # a step may be heard twice, stored and live
         async with aclosing(heard):
             async for _, event in heard:
                 if isinstance(event, RunFinished):
                     break
                 self.ear.put((ref, event))
-                told += _told(event)
+                if isinstance(event, StepCommitted):
+                    told[event.step_id] = _said(event)
         self._count(event)
-        calls = tuple(call for message in told for call in message.tool_calls)
-        return _Turn("\n".join(filter(None, map(spoken, told))), calls)
+        said = [message for messages in told.values() for message in messages]
+        calls = tuple(call for message in said for call in message.tool_calls)
+        return _Turn("\n".join(filter(None, map(spoken, said))), calls)
+
+    async def _give_floor(
+        self, speaker: Speaker, messages: tuple[InputMessage, ...]
+    ) -> tuple[RunRef, Ear]:
+        taken = self.kept.run_ids[len(self.refs) :]
+        if taken:
+            return await runner.hear(self.kept.actor, taken[0])
+        given, group_id = self.kept.given, self.company.group_id
+        facts = {**given.metadata, "group_id": group_id, open_talks.MARK: self.kept.talk_id}
+        wish = replace(given, agent_id=speaker.agent_id, messages=messages, metadata=facts)
+        return await runner.send(self.kept.actor, wish)
 
     def _count(self, end: RunFinished) -> None:
         self.usage += end.usage
@@ -134,9 +150,7 @@ class _Talk:
         return RunFinished(stop, self.usage, self.step_count, None, failure, runs)
 
 
-def _told(event: Event) -> list[Message]:
-    if not isinstance(event, StepCommitted):
-        return []
+def _said(event: StepCommitted) -> list[Message]:
     return [message for message in event.messages if message.role == "assistant"]
 
 
@@ -146,13 +160,12 @@ def _told(event: Event) -> list[Message]:
 async def _direct(talk: _Talk) -> None:
     """Let the one who talks for the group answer."""
     if talk.company.manager:
-        await talk.run(talk.company.manager, talk.given.messages)
+        await talk.run(talk.company.manager, talk.kept.given.messages)
 
 
 async def _round_robin(talk: _Talk) -> None:
     """Let everybody speak once, or `max_turns` times in all, starting after the last one heard."""
-    members, counter = talk.company.members, talk.company.turns_counter
-    await talk.announce()
+    members, counter = talk.company.members, await talk.announce()
     for n in range(counter, counter + (talk.company.max_turns or len(members))):
         await talk.speak(members[n % len(members)])
 
@@ -214,9 +227,20 @@ async def send(actor: Actor, company: Company, given: RunInput) -> Subscription:
         raise Invalid("There are no agents in this group.", todo="PATCH its agent_ids first.")
     group_id = company.group_id
     messages = tuple(replace(one, group_id=group_id) for one in given.messages)
-    ear = bus.subscribe(new_id("talk"))
-    talk = _Talk(actor, company, replace(given, messages=messages, resend_key=None), ear)
-    spawn(_lead(talk), name=f"group {group_id}")
+    wish = replace(given, messages=messages, resend_key=None)
+    return _begin(await in_db(open_talks.open_talk, actor, group_id, wish), company)
+
+
+async def take_up() -> None:
+    """Go on with the talks that the last process left, once their runs are in the queues again."""
+    for kept in await in_db(open_talks.list_open):
+        company = await in_db(group_talks.load_company, kept.actor, kept.group_id)
+        _begin(kept, company).close()
+
+
+def _begin(kept: OpenTalk, company: Company) -> Subscription:
+    ear = bus.subscribe(kept.talk_id)
+    spawn(_lead(_Talk(kept, company, ear)), name=f"group {kept.group_id}")
     return ear
 
 
@@ -224,7 +248,9 @@ async def _lead(talk: _Talk) -> None:
     lock = _locks.setdefault(talk.company.group_id, asyncio.Lock())
     try:
         async with lock:
-            talk.company = await in_db(group_talks.load_company, talk.actor, talk.company.group_id)
+            talk.company = await in_db(
+                group_talks.load_company, talk.kept.actor, talk.company.group_id
+            )
             await _PATTERNS[talk.company.manager_type](talk)
         end = talk.end()
     except _Stopped as stopped:
@@ -234,8 +260,11 @@ async def _lead(talk: _Talk) -> None:
     except Exception:
         log.exception("The talk of group %s failed", talk.company.group_id)
         end = talk.end(Failure("internal_error", "Something went wrong inside the server."))
-    talk.ear.put((talk.refs[-1] if talk.refs else _nobody(talk), end))
+    try:
+        await in_db(open_talks.close_talk, talk.kept.talk_id)
+    finally:
+        talk.ear.put((talk.refs[-1] if talk.refs else _nobody(talk), end))
 
 
 def _nobody(talk: _Talk) -> RunRef:
-    return RunRef(talk.company.group_id, "", "", talk.actor.org_id)
+    return RunRef(talk.company.group_id, "", "", talk.kept.actor.org_id)

@@ -17,6 +17,7 @@ from agents.engine.events import (
     Event,
     ReasoningDelta,
     RunFinished,
+    RunStarted,
     StepCommitted,
     TextDelta,
     ToolCallDelta,
@@ -52,6 +53,9 @@ class _Recording:
         self._news = asyncio.Event()
 
     def add(self, events: Sequence[Event]) -> None:
+        """Take in what the run tells; that it begins, once only, however often it is taken up."""
+        if any(isinstance(event, RunStarted) for event in self.events[:1]):
+            events = [event for event in events if not isinstance(event, RunStarted)]
         self.events += events
         news, self._news = self._news, asyncio.Event()
         news.set()

@@ -48,11 +48,24 @@ async def send(actor: Actor, given: RunInput) -> tuple[RunRef, Ear]:
     if ref.background:
         _enqueue_new(admitted)
         return ref, await recording.follow(await in_db(runs.get_run, actor, ref.run_id))
+    if admitted.joined:
+        return await hear(actor, ref.run_id)
     ear = bus.subscribe(ref.run_id)
     _enqueue_new(admitted)
-    if not admitted.joined:
-        return ref, ear
-    return ref, Replayed(await in_db(resends.replay, actor, ref.run_id), ref, ear)
+    return ref, ear
+
+
+async def hear(actor: Actor, run_id: str) -> tuple[RunRef, Ear]:
+    """Return a run with an ear that hears what it has done so far, and then the rest.
+
+    A step that is stored at this very moment may be heard twice. Raises NotFound.
+    """
+    run = await in_db(runs.get_run, actor, run_id)
+    ref = runs.ref_of(run)
+    if ref.background:
+        return ref, await recording.follow(run)
+    ear = bus.subscribe(run_id)
+    return ref, Replayed(await in_db(resends.replay, actor, run_id), ref, ear)
 
 
 async def accept(actor: Actor, given: RunInput) -> RunRef:

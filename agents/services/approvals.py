@@ -10,11 +10,22 @@ from datetime import timedelta
 
 from django.conf import settings
 
-from agents.engine.approvals import CANCELLED, EXPIRED, PendingApproval, denial
+from agents.engine.approvals import CANCELLED, EXPIRED, PendingApproval, denial, given_outcome
 from agents.engine.prompt import heartbeat_text
+from agents.engine.repair import INTERRUPTED
 from agents.models import Agent, Conversation, Message, Run
 from agents.services.messages import number, store_messages, to_type
-from agents.types import InputMessage, Json, Pending, RunRef, TextPart, ToolCall, ToolReturn
+from agents.services.numbering import reserve
+from agents.types import (
+    InputMessage,
+    Json,
+    Pending,
+    RunRef,
+    TextPart,
+    ToolCall,
+    ToolOutcome,
+    ToolReturn,
+)
 from agents.types import Message as MessageValue
 from letta_site.core.aio import write
 from letta_site.core.clock import now
@@ -155,6 +166,22 @@ def take_over(run: Run) -> Pending | None:
     return pending
 
 
+def cut_short(run: Run) -> Pending | None:
+    """Return the calls that a run had been answered and had not returned when it was interrupted.
+
+    What was denied, and what the caller had run itself, is known; the rest is not made again.
+    """
+    answers = tuple(row for one in run.input for row in one.get("approvals", ()))
+    if not answers or run.started_at is None:
+        return None
+    request = Message.objects.filter(pk=answers[0]["approval_request_id"], agent=run.agent_id)
+    asked = request.first()
+    if asked is None or Message.objects.filter(step_id=asked.step_id, role="tool").exists():
+        return None
+    words = any(not one.get("approvals") for one in run.input)
+    return Pending(to_type(asked), _held(asked), answers, words, cut_short=True)
+
+
 def _held(request: Message) -> tuple[ToolCall, ...]:
     said = Message.objects.filter(step_id=request.step_id, role="assistant").first()
     return tuple(ToolCall(**call) for call in said.tool_calls) if said else ()
@@ -181,6 +208,23 @@ def close(conversation: Conversation, agent: Agent, reason: str) -> None:
     store_messages(values, agent=agent, conversation_id=conversation.id, actor=actor)
     Agent.objects.filter(pk=agent.pk).update(last_seq=agent.last_seq)
     _release(conversation)
+
+
+def close_cut_short(run: Run) -> None:
+    """Give each call that an ended run leaves open its return. Call it inside `aio.write()`."""
+    pending = cut_short(run)
+    if pending is None:
+        return
+    outcomes = {row["tool_call_id"]: given_outcome(row) for row in pending.answers}
+    returns = []
+    for call in (*pending.held, *pending.request.tool_calls):
+        given = outcomes.get(call.id) or ToolOutcome(INTERRUPTED, "error")
+        returns.append(ToolReturn(call.id, call.name, given.text, given.status))
+    agent, step_id = reserve(run.agent_id, 1), pending.request.step_id
+    told = MessageValue(new_id("message"), "tool", now(), tool_returns=tuple(returns))
+    values = number([replace(told, step_id=step_id, run_id=run.id, is_err=True)], agent)
+    actor = Actor(agent.org_id, "", "system")
+    store_messages(values, agent=agent, conversation_id=run.conversation_id, actor=actor)
 
 
 def _denial_messages(

@@ -1,11 +1,12 @@
 """Storing that old messages left the window: one transaction each."""
 
 from agents.engine.ports import Evicted, Eviction
-from agents.models import Compaction, Conversation
+from agents.models import Compaction, Conversation, Run
 from agents.services.kit import block_views
 from agents.services.messages import number, store_messages
 from agents.services.numbering import reserve
 from agents.services.prompts import refresh_prompt
+from agents.services.runs import usage_columns
 from agents.services.snapshot import Begun
 from letta_site.core.aio import write
 from letta_site.core.clock import now
@@ -50,5 +51,7 @@ def store_eviction(begun: Begun, eviction: Eviction) -> Evicted:
         conversation.window_after_seq = eviction.to_seq
         conversation.save(update_fields=["summary", "summary_message_id", "window_after_seq"])
         blocks = block_views(agent.id, begun.isolated_block_ids)
+        # Its tokens count for the run at once: the step that comes next may never be stored.
+        Run.objects.filter(pk=spec.run_id).update(**usage_columns(eviction.total))
         head = refresh_prompt(conversation.agent, conversation, blocks, cold=True)
     return Evicted(summary, None if begun.own_system else head)

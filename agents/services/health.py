@@ -13,7 +13,7 @@ from agents.models import Agent, AgentBlock, Compaction, Conversation, Message, 
 from agents.services.kit import block_views
 from agents.services.messages import index_messages, is_findable, number, store_messages, to_type
 from agents.services.prompts import refresh_prompt
-from agents.services.runs import interruption
+from agents.services.runs import end_interrupted
 from agents.types import Message as MessageValue
 from agents.types import ToolReturn
 from letta_site.core.aio import write
@@ -97,7 +97,8 @@ def _stuck_runs(agent: Agent, working: Collection[str] | None) -> Iterator[Troub
 
 
 def _end(run_id: str) -> None:
-    Run.objects.filter(pk=run_id, status="running").update(**interruption())
+    if Run.objects.filter(pk=run_id, status="running").exists():
+        end_interrupted(run_id)
 
 
 # --- the history -----------------------------------------------------------------------------

@@ -127,6 +127,12 @@ def list_run_messages(actor: Actor, *, run_id: str, query: PageQuery) -> list[Me
     return _page(Message.objects.of(actor).filter(run_id=run_id), query)
 
 
+def ids_in_sight(run_id: str) -> list[str]:
+    """Return the ids of a run's messages that are still in the window."""
+    rows = Message.objects.filter(run_id=run_id, seq__gt=F("conversation__window_after_seq"))
+    return list(rows.values_list("id", flat=True)) if run_id else []
+
+
 def run_replies(run: Run) -> list[MessageValue]:
     """Return what a run said and did, without what it was given, in order."""
     rows = Message.objects.filter(run_id=run.id, step_id__isnull=False).order_by("seq")

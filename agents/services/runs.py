@@ -7,9 +7,10 @@ from django.db.models import QuerySet
 
 from agents.engine.events import Failure
 from agents.models import Agent, Conversation, Message, Run
-from agents.services.approvals import admit
+from agents.services.approvals import admit, close_cut_short
 from agents.services.messages import from_part, index_messages, to_type
-from agents.types import InputMessage, Json, RunInput, RunRef
+from agents.services.numbering import reserve_in
+from agents.types import InputMessage, Json, RunInput, RunRef, Usage
 from letta_site.core.aio import write
 from letta_site.core.clock import now
 from letta_site.core.errors import Conflict, NotFound
@@ -18,7 +19,6 @@ from letta_site.core.types import Actor, PageQuery
 
 ACTIVE = ("created", "running")
 MOST_RESUMES = 3
-_LOCKED = ("agent__org_id", "agent__last_seq", "agent__timezone")
 
 # Which run status each stop reason means; every reason not named here is a failure.
 STATUS_OF_STOP: dict[str, str] = {
@@ -47,19 +47,18 @@ def open_run(actor: Actor, given: RunInput) -> tuple[RunRef, int]:
 
 
 def insert_run(actor: Actor, conversation: Conversation, given: RunInput) -> Run:
-    """Insert a run of a conversation whose agent is locked. Call it inside `aio.write()`.
+    """Insert a run of a `locked_conversation`. Call it inside `aio.write()`.
 
     Raises what `approvals.admit` raises while calls wait for an answer.
     """
     agent = conversation.agent
     given = replace(given, messages=admit(conversation, given.messages))
-    # The input's numbers too: they hold if nothing else has come by the time that the run begins.
-    agent.last_seq += 1 + len(given.messages)
     run = Run.objects.create(
         org_id=agent.org_id,
         agent=agent,
         conversation_id=conversation.id,
-        seq=agent.last_seq - len(given.messages),
+        # The numbers after it are its input's, if nothing else has come by the time it begins.
+        seq=agent.last_seq + 1,
         background=given.background,
         input=stored_input(given),
         options=run_options(given),
@@ -72,7 +71,6 @@ def insert_run(actor: Actor, conversation: Conversation, given: RunInput) -> Run
         batch_id=given.batch_id,
         created_by_id=actor.id,
     )
-    Agent.objects.filter(pk=agent.pk).update(last_seq=agent.last_seq)
     if not conversation.is_default:
         Conversation.objects.filter(pk=conversation.pk).update(last_message_at=run.created_at)
     return run
@@ -91,16 +89,13 @@ def ref_of(run: Run) -> RunRef:
 
 
 def locked_conversation(actor: Actor, given: RunInput) -> Conversation:
-    """Return the conversation with its agent, whose numbering is locked until the commit.
+    """Return the conversation with its agent, which has numbers for the run and its input.
 
-    Call it inside `aio.write()`. Raises NotFound for an unknown agent or conversation.
+    The agent is locked until the commit. Call it inside `aio.write()`. Raises NotFound for an
+    unknown agent or conversation.
     """
-    rows = Conversation.objects.of(actor).filter(agent_id=given.agent_id, deleted_at=None)
-    wanted = given.conversation_id
-    rows = rows.filter(pk=wanted) if wanted else rows.filter(is_default=True)
-    locked = rows.select_related("agent").select_for_update(of=("agent",))
-    columns = ("id", "is_default", "pending_id", *_LOCKED)
-    found: Conversation | None = locked.only(*columns).first()
+    wanted, count = given.conversation_id, 1 + len(given.messages)
+    found = reserve_in(actor, given.agent_id, count, conversation_id=wanted)
     if found is not None:
         return found
     if wanted and Agent.objects.of(actor).filter(pk=given.agent_id).exists():
@@ -151,6 +146,7 @@ def end_run(run_id: str, stop_reason: str, failure: Failure | None) -> None:
             return
         began = run.started_at or run.created_at
         Run.objects.filter(pk=run_id).update(**ending(began, stop_reason, failure, moment))
+        close_cut_short(run)
         Agent.objects.filter(pk=run.agent_id).update(last_stop_reason=stop_reason)
         if not run.step_count:
             _index_inputs(run)
@@ -178,6 +174,16 @@ def ending(began: datetime, stop_reason: str, failure: Failure | None, moment: d
     }
 
 
+def usage_columns(usage: Usage) -> Json:
+    """Return the fields of a run that tell its tokens."""
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "cached_input_tokens": usage.cached_input_tokens,
+        "reasoning_tokens": usage.reasoning_tokens,
+    }
+
+
 def resume_interrupted() -> tuple[int, int]:
     """Put runs that were under way when the server died back into their queues.
 
@@ -193,12 +199,22 @@ def resume_interrupted() -> tuple[int, int]:
         Run.objects.bulk_update(
             [run for run in died if run.id not in hopeless], ["status", "options"]
         )
-        Run.objects.filter(pk__in=hopeless).update(**interruption())
+        for run in died:
+            if run.id in hopeless:
+                end_interrupted(run.id)
     return len(died) - len(hopeless), len(hopeless)
 
 
-def interruption() -> Json:
-    """Return the fields of a run that nobody carries out any more."""
+def end_interrupted(run_id: str) -> None:
+    """End a run that nobody carries out any more. Call it inside `aio.write()`."""
+    run = Run.objects.get(pk=run_id)
+    close_cut_short(run)
+    Run.objects.filter(pk=run_id).update(**_interruption())
+    if not run.step_count:
+        _index_inputs(run)
+
+
+def _interruption() -> Json:
     return {
         "status": "failed",
         "stop_reason": "error",

@@ -12,7 +12,7 @@ from agents.models import (
     Message,
     Run,
 )
-from agents.services.approvals import take_over
+from agents.services.approvals import cut_short, take_over
 from agents.services.calling import compaction_plan, model_params, shaped
 from agents.services.histories import window_of
 from agents.services.kit import load_kit, tool_specs, with_client_tools
@@ -77,7 +77,7 @@ def begin_run(run_id: str) -> Begun | None:
             status="running", started_at=started, heartbeat_at=now()
         )
         # What a run that goes on was given is stored; its answers were taken over then.
-        pending = None if run.started_at else take_over(run)
+        pending = cut_short(run) if run.started_at else take_over(run)
         inputs = _stored_inputs(run) if run.started_at else _store_inputs(run)
         if not (pending or run.started_at):
             _clear_window(run, inputs)

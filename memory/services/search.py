@@ -34,7 +34,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
-    """What to find and where. Filters hold before `limit` does; a blank `query` means newest."""
+    """What to find and where. Filters hold before `limit` does; a blank `query` means newest.
+
+    `without` are the ids of texts that are not wanted.
+    """
 
     org_id: str
     scope_ids: Sequence[str]
@@ -46,6 +49,7 @@ class SearchQuery:
     start: datetime | None = None
     end: datetime | None = None
     limit: int = 5
+    without: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,8 @@ def _candidates(query: SearchQuery) -> "QuerySet[SearchEntry]":
     )
     if query.roles:
         rows = rows.filter(role__in=list(query.roles))
+    if query.without:
+        rows = rows.exclude(ref_id__in=list(query.without))
     if query.start:
         rows = rows.filter(created_at__gte=query.start)
     if query.end:

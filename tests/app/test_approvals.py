@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from django.db.models import F
 
+from agents.engine.events import Failure
 from agents.models import Agent, Conversation, Message, Run, Step, Tool, ToolCall
 from agents.runtime import boot
 from agents.services import runs
+from agents.services.health import find_trouble, unstick
 from agents.services.snapshot import begin_run
 from agents.types import InputMessage, RunInput, TextPart
 from letta_site.core.aio import in_db
@@ -354,18 +356,77 @@ def test_what_waits_survives_a_restart(agent: Any, openai: FakeOpenAI) -> None:
     assert send(agent["id"], answer(verdict())).json()["messages"][0]["status"] == "success"
 
 
-def test_an_answer_that_a_crash_cut_short_bricks_nothing(
+def cut_short(owner: Actor, agent: Any, *rows: Any, **options: Any) -> str:
+    """Answer, and let the server die before any of the calls has returned."""
+    given = RunInput(agent["id"], (InputMessage("approval", approvals=rows),), **options)
+    ref, _ = runs.open_run(owner, given)
+    assert begin_run(ref.run_id) is not None
+    return ref.run_id
+
+
+def start_and_finish() -> None:
+    async def scenario() -> None:
+        await boot.start()
+        while await in_db(Run.objects.filter(completed_at=None).exists):
+            await asyncio.sleep(0.02)
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("deaths", [1, 3])
+def test_a_run_that_died_with_approved_calls_goes_on_without_making_them_again(
+    owner: Actor, agent: Any, openai: FakeOpenAI, deaths: int
+) -> None:
+    pause(agent, openai, LOOK, EDIT)
+    run_id = cut_short(owner, agent, verdict())
+    for _ in range(deaths - 1):
+        runs.resume_interrupted()
+        assert begin_run(run_id) is not None
+    openai.push("Let me look.")
+    start_and_finish()
+    run = Run.objects.get(pk=run_id)
+    assert (run.status, run.stop_reason) == ("completed", "end_turn")
+    assert Block.objects.get().value == "Bob"
+    (returned,) = Message.objects.filter(role="tool")
+    assert [one["tool_call_id"] for one in returned.tool_returns] == ["call_look", "call_edit"]
+    assert all("interrupted" in one["text"] for one in returned.tool_returns)
+    assert find_trouble(owner, agent["id"]) == []
+    told = [one for one in openai.chats[-1]["messages"] if one["role"] == "tool"]
+    assert ["interrupted" in one["content"] for one in told] == [True, True]
+    openai.push("Fine.")
+    assert send(agent["id"], HELLO).status_code == 200
+
+
+def test_what_is_known_of_calls_that_a_crash_cut_short_is_kept(
     owner: Actor, agent: Any, openai: FakeOpenAI
 ) -> None:
     pause(agent, openai)
-    given = RunInput(agent["id"], (InputMessage("approval", approvals=(verdict(),)),))
-    ref, _ = runs.open_run(owner, given)
-    assert begin_run(ref.run_id) is not None
-    play(boot.start)
-    openai.push("Let me look.")
-    assert send(agent["id"], HELLO).status_code == 200
+    cut_short(owner, agent, verdict(approve=False, reason="Not now."))
+    openai.push("All right.")
+    start_and_finish()
+    (returned,) = Message.objects.filter(role="tool")
+    assert "Not now." in returned.tool_returns[0]["text"]
+
+
+@pytest.mark.parametrize("way", ["too many restarts", "unstuck", "broken"])
+def test_however_a_run_with_approved_calls_ends_they_have_returns(
+    owner: Actor, agent: Any, openai: FakeOpenAI, way: str
+) -> None:
+    pause(agent, openai, LOOK, EDIT)
+    run_id = cut_short(owner, agent, verdict())
+    if way == "too many restarts":
+        Run.objects.filter(pk=run_id).update(options={"resumes": runs.MOST_RESUMES})
+        runs.resume_interrupted()
+    elif way == "unstuck":
+        unstick(owner, agent["id"])
+    else:
+        runs.end_run(run_id, "error", Failure("internal_error", "Broken."))
+    assert Run.objects.get(pk=run_id).status == "failed"
+    assert find_trouble(owner, agent["id"]) == []
+    openai.push("Fine.")
+    assert send(agent["id"], HELLO).json()["stop_reason"]["stop_reason"] == "end_turn"
     told = [one for one in openai.chats[-1]["messages"] if one["role"] == "tool"]
-    assert "interrupted" in told[0]["content"]
+    assert all("interrupted" in one["content"] for one in told)
 
 
 def test_streams_tell_the_request_whole(agent: Any, openai: FakeOpenAI) -> None:

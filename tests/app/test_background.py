@@ -127,6 +127,32 @@ def test_an_open_reader_gets_pings_and_then_the_rest(
     assert "ping" not in second.types
 
 
+def test_a_run_that_goes_on_after_a_restart_tells_its_beginning_once(
+    agent: Any,  # noqa: F811
+    openai: FakeOpenAI,  # noqa: F811
+) -> None:
+    edit = Call("memory_insert", {"label": "human", "new_string": "Oslo."})
+    openai.push(Reply(calls=(edit,)), Reply("never", delay_s=30), "Done with it.")
+
+    async def die() -> None:
+        await post(f"/v1/agents/{agent['id']}/messages", BACKGROUND)
+        while not await in_db(RunEvent.objects.filter(event__kind="StepCommitted").exists):
+            await asyncio.sleep(0.02)
+        recording._live.clear()
+
+    async def revive() -> None:
+        await boot.start()
+        while recording._live or await in_db(Run.objects.filter(completed_at=None).exists):
+            await asyncio.sleep(0.02)
+
+    play(die)  # its loop ends with the run in the middle of the second step, as a kill would
+    Run.objects.update(status="running")
+    play(revive)
+    kinds = [row.event["kind"] for row in RunEvent.objects.order_by("n")]
+    assert kinds.count("RunStarted") == 1
+    assert kinds[-1] == "RunFinished"
+
+
 def test_a_failed_run_ends_its_stream_the_same_way(agent: Any, openai: FakeOpenAI) -> None:  # noqa: F811
     openai.push(Failure(500, error_body("broken")))
     first = begin(agent["id"], BACKGROUND)

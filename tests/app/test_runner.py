@@ -1,6 +1,7 @@
 """Runs from acceptance to the last stored byte, with a real provider over HTTP."""
 
 import asyncio
+import json
 from collections.abc import Callable, Coroutine
 from contextlib import aclosing
 from datetime import timedelta
@@ -308,6 +309,35 @@ def test_a_run_goes_on_from_its_last_checkpoint(
     assert (run.status, run.step_count, Passage.objects.count()) == ("completed", 2, 1)
     roles = list(Message.objects.order_by("seq").values_list("role", flat=True))
     assert roles == ["system", "user", "assistant", "tool", "assistant"]
+
+
+def test_a_search_does_not_find_the_question_that_led_to_it(
+    owner: Actor, agent: Agent, fake_openai: FakeOpenAI
+) -> None:
+    fake_openai.push("Bergen has fjords.")
+    play(lambda: follow(owner, given(agent, "Tell me of fjords.")))
+    look = Reply(calls=(Call("conversation_search", {"query": "fjords"}),))
+    fake_openai.push(look, look, "You asked before.")
+    play(lambda: follow(owner, given(agent, "Did I ask about fjords?")))
+    for call in ToolCall.objects.all():  # the second is made when its own question is in the index
+        found = {one["content"] for one in json.loads(call.result)["results"]}
+        assert found == {"Tell me of fjords.", "Bergen has fjords."}
+
+
+def test_what_a_summary_cost_counts_for_the_run_and_for_no_step(
+    owner: Actor, agent: Agent, fake_openai: FakeOpenAI
+) -> None:
+    for n in range(6):
+        fake_openai.push("word " * 400)
+        play(lambda n=n: follow(owner, given(agent, f"Fact {n}. " + "word " * 400)))
+    Agent.objects.update(context_window_limit=4_000)
+    fake_openai.push("They spoke of facts.", "ok")
+    *_, end = play(lambda: follow(owner, given(agent, "And now?")))
+    run, step = Run.objects.latest("seq"), Step.objects.latest("seq")
+    summary, answer = fake_openai.usages[-2:]
+    assert (step.prompt_tokens, step.completion_tokens) == (answer.prompt, answer.completion)
+    assert run.prompt_tokens == end.usage.prompt_tokens == summary.prompt + answer.prompt
+    assert run.completion_tokens == summary.completion + answer.completion
 
 
 def test_tokens_come_when_asked_for(owner: Actor, agent: Agent, fake_openai: FakeOpenAI) -> None:

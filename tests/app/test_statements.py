@@ -23,7 +23,7 @@ from tests.fakes.openai_server import FakeOpenAI
 __all__ = ["agent"]
 pytestmark = pytest.mark.django_db(transaction=True)
 FRAMES = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK")
-MOST_STATEMENTS = 13  # finding the conversation, with what waits in it, is one apart
+MOST_STATEMENTS = 12
 
 
 def grow(owner: Actor, agent: Agent, turns: int) -> None:

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from agents.services.message_lists import ids_in_sight
 from agents.tools.base import CORE, VOICE_SLEEPTIME_CORE, builtin, integer, string, strings
 from agents.tools.builtin.finding import in_zone, read_moment, result_count, time_ago
 from agents.types import Json, RetrievalRecord, ToolContext, ToolOutcome
@@ -42,7 +44,12 @@ async def _search(context: ToolContext, query: str, **filters: Any) -> list[Hit]
         query=query,
         **filters,
     )
-    return await in_db(search, wanted)
+    return await in_db(_search_elsewhere, wanted, context.run_id)
+
+
+def _search_elsewhere(wanted: SearchQuery, run_id: str) -> list[Hit]:
+    """Search beside what the model sees of the turn that it is in: its own question, above all."""
+    return search(replace(wanted, without=ids_in_sight(run_id)))
 
 
 @builtin(
