@@ -18,7 +18,7 @@ from letta_site.core.errors import Invalid
 from letta_site.core.fetch import Limits, check_url, fetch, is_public
 from tests.app.conftest import Api
 from tests.app.posting import play, post
-from tests.app.test_messages import HELLO, agent, openai  # noqa: F401
+from tests.app.test_messages import HELLO, agent  # noqa: F401
 from tests.fakes.openai_replies import Call, Failure, Reply, error_body
 from tests.fakes.openai_server import FakeOpenAI
 
@@ -71,7 +71,7 @@ def run_async(agent_id: str, body: Any) -> Any:
 def test_the_result_is_posted_and_the_outcome_stored(
     api: Api,
     agent: Any,  # noqa: F811
-    openai: FakeOpenAI,  # noqa: F811
+    openai: FakeOpenAI,
     hook: Hook,
     settings: Any,
 ) -> None:
@@ -98,7 +98,7 @@ def test_the_result_is_posted_and_the_outcome_stored(
 
 def test_a_failed_run_calls_back_too(
     agent: Any,  # noqa: F811
-    openai: FakeOpenAI,  # noqa: F811
+    openai: FakeOpenAI,
     hook: Hook,
     settings: Any,
 ) -> None:
@@ -128,7 +128,7 @@ def test_what_is_no_callback_url(agent: Any, url: str) -> None:  # noqa: F811
 
 def test_a_callback_that_was_due_is_made_after_a_restart(
     agent: Any,  # noqa: F811
-    openai: FakeOpenAI,  # noqa: F811
+    openai: FakeOpenAI,
     hook: Hook,
     settings: Any,
 ) -> None:
@@ -149,7 +149,7 @@ def test_a_callback_that_was_due_is_made_after_a_restart(
 def test_a_batch_calls_back_once_at_its_end(
     api: Api,
     agent: Any,  # noqa: F811
-    openai: FakeOpenAI,  # noqa: F811
+    openai: FakeOpenAI,
     hook: Hook,
     settings: Any,
 ) -> None:

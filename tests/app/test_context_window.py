@@ -22,12 +22,7 @@ LONG = "word " * 500
 
 
 @pytest.fixture
-def agent_id(api: Api, settings: Any, fake_openai: FakeOpenAI) -> str:
-    settings.PROVIDER_VARIABLES = {
-        "OPENAI_API_KEY": "sk-test",
-        "OPENAI_BASE_URL": fake_openai.base_url,
-    }
-    settings.LLM_TRIES = 1
+def agent_id(api: Api, openai: FakeOpenAI) -> str:
     body = {"model": "openai/gpt-4o-mini", "context_window_limit": 4000, "memory_blocks": []}
     return api.send("POST", "/v1/agents/", body).json()["id"]
 

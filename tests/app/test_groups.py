@@ -10,7 +10,7 @@ import pytest
 
 from agents.models import GroupMember, Run
 from letta_site.core.types import Actor
-from tests.app.company import fetch, make, names, say, settle, texts, together, use
+from tests.app.company import fetch, make, names, say, settle, texts, together
 from tests.app.conftest import Api
 from tests.app.posting import Stream, play, post, read
 from tests.fakes.openai_replies import Call, Failure, Reply
@@ -26,11 +26,6 @@ KEYS = set(
 )
 ALL = "send_message_to_all_agents_in_group"
 CHOOSE = "choose_next_participant"
-
-
-@pytest.fixture
-def openai(settings: Any, fake_openai: FakeOpenAI) -> FakeOpenAI:
-    return use(settings, fake_openai)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from agents.models import Run
 from tests.app.conftest import Api
 from tests.app.posting import send
-from tests.app.test_messages import agent, history, openai  # noqa: F401
+from tests.app.test_messages import agent, history  # noqa: F401
 from tests.fakes.openai_server import FakeOpenAI
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -71,7 +71,7 @@ def picture(url: str) -> dict[str, Any]:
 def test_a_picture_is_fetched_once_and_kept(
     api: Api,
     agent: Any,  # noqa: F811
-    openai: FakeOpenAI,  # noqa: F811
+    openai: FakeOpenAI,
     gallery: str,
     settings: Any,
     path: str,

@@ -25,16 +25,6 @@ USAGE_KEYS = set(
 )
 
 
-@pytest.fixture
-def openai(settings: Any, fake_openai: FakeOpenAI) -> FakeOpenAI:
-    settings.PROVIDER_VARIABLES = {
-        "OPENAI_API_KEY": "sk-test",
-        "OPENAI_BASE_URL": fake_openai.base_url,
-    }
-    settings.LLM_TRIES = 1
-    return fake_openai
-
-
 def make(api: Api, **body: Any) -> Any:
     blocks = [{"label": "human", "value": "Bob"}]
     body = {"model": "openai/gpt-4o-mini", "memory_blocks": blocks, **body}

@@ -12,7 +12,7 @@ from letta_site.core.aio import in_db
 from letta_site.core.types import Actor
 from tests.app.conftest import Api
 from tests.app.posting import play, post, send, stream
-from tests.app.test_messages import HELLO, agent, history, make, openai  # noqa: F401
+from tests.app.test_messages import HELLO, agent, history, make  # noqa: F401
 from tests.fakes.openai_replies import Call, Failure, Reply, error_body
 from tests.fakes.openai_server import FakeOpenAI
 
@@ -86,7 +86,7 @@ def test_true_statuses_and_filters(api: Api, agent: Any, openai: FakeOpenAI) -> 
 def test_only_the_wanted_types_in_every_mode(
     api: Api,
     agent: Any,  # noqa: F811
-    openai: FakeOpenAI,  # noqa: F811
+    openai: FakeOpenAI,
     mode: str,
 ) -> None:
     edit = Call("memory_insert", {"label": "human", "new_string": "Oslo."})

@@ -16,7 +16,7 @@ from agents.types import InputMessage, RunInput, TextPart, Usage
 from letta_site.core.aio import in_db
 from letta_site.core.ids import DEFAULT_ORG_ID, DEFAULT_USER_ID
 from letta_site.core.types import Actor
-from tests.app.company import fetch, make, names, say, settle, texts, use
+from tests.app.company import fetch, make, names, say, settle, texts
 from tests.app.conftest import Api
 from tests.app.posting import play
 from tests.fakes.openai_replies import Call, Failure, Reply
@@ -25,11 +25,6 @@ from tests.fakes.openai_server import FakeOpenAI
 pytestmark = pytest.mark.django_db(transaction=True)
 
 BLOCKS = [{"label": "human", "value": "Name: Bob"}, {"label": "persona", "value": "Kind."}]
-
-
-@pytest.fixture
-def openai(settings: Any, fake_openai: FakeOpenAI) -> FakeOpenAI:
-    return use(settings, fake_openai)
 
 
 @pytest.fixture
