@@ -78,8 +78,11 @@ def test_parts_and_bare_bodies(api: Api, agent: Any, told: Any) -> None:  # noqa
     assert MessageVersion.objects.count() == 2
 
 
-def test_words_said_through_a_tool(api: Api, openai: FakeOpenAI) -> None:
-    agent = make(api, agent_type="memgpt_v2_agent")  # noqa: F811
+@pytest.mark.parametrize(
+    "kind", [{"agent_type": "memgpt_v2_agent"}, {"enable_sleeptime": True}], ids=["old", "tended"]
+)
+def test_words_said_through_a_tool(api: Api, openai: FakeOpenAI, kind: Any) -> None:
+    agent = make(api, **kind)  # noqa: F811
     openai.push(Reply(calls=(Call("send_message", {"message": "Hello."}),)))
     send(agent["id"], HELLO)
     said = Message.objects.filter(role="assistant").order_by("-seq").first()
