@@ -63,7 +63,7 @@ async def stream(
         return await _numbered(request, run, sent.ear, RetrieveStreamRequest(include_pings=pings))
     encoder = FrameEncoder(sent.ref.run_id, sent.view, tokens=tokens)
     options = StreamOptions(pings=pings, error_event=not caller_of(request.headers).old)
-    return _streaming(write_stream(sent.ear, encoder, options))
+    return streaming(write_stream(sent.ear, encoder, options))
 
 
 async def accept(request: HttpRequest, wanted: RunInput) -> Json:
@@ -92,7 +92,7 @@ async def _numbered(
         numbered=True,
         starting_after=wanted.starting_after,
     )
-    return _streaming(write_stream(ear, encoder, options))
+    return streaming(write_stream(ear, encoder, options))
 
 
 async def _send(request: HttpRequest, wanted: RunInput) -> Sent:
@@ -120,7 +120,8 @@ async def _collect(sent: Sent) -> tuple[list[Json], RunFinished]:
     raise RuntimeError(f"The run {sent.ref.run_id} fell silent after {event!r}.")
 
 
-def _streaming(frames: AsyncIterator[bytes]) -> StreamingHttpResponse:
+def streaming(frames: AsyncIterator[bytes]) -> StreamingHttpResponse:
+    """Return frames as a response that nothing on the way holds back."""
     response = StreamingHttpResponse(frames, content_type="text/event-stream")
     response["Cache-Control"] = "no-cache"
     response["X-Accel-Buffering"] = "no"

@@ -13,11 +13,11 @@ from agents.services import batches, message_lists
 from agents.types import Json
 from agents.wire.batches import encode_batch
 from agents.wire.ids import BatchId
-from agents.wire.queries import Page
 from agents.wire.raw_messages import encode_raw
 from agents.wire.requests import run_input
 from agents.wire.run_requests import CreateBatch
 from letta_site.core.aio import in_db
+from letta_site.core.paging import Page
 
 
 def _shown(rows: list[Batch]) -> list[Json]:

@@ -1,6 +1,7 @@
 """Storing that old messages left the window: one transaction each."""
 
 from agents.engine.ports import Evicted, Eviction
+from agents.engine.prompt import with_skills
 from agents.models import Compaction, Conversation
 from agents.services.kit import block_views
 from agents.services.messages import number, store_messages
@@ -51,4 +52,6 @@ def store_eviction(begun: Begun, eviction: Eviction) -> Evicted:
         conversation.save(update_fields=["summary", "summary_message_id", "window_after_seq"])
         blocks = block_views(agent.id, begun.isolated_block_ids)
         head = refresh_prompt(conversation.agent, conversation, blocks, cold=True)
-    return Evicted(summary, None if begun.own_system else head)
+    if head is None or begun.own_system:
+        return Evicted(summary, None)
+    return Evicted(summary, with_skills(head, begun.client_skills))

@@ -133,6 +133,7 @@ def run_options(given: RunInput) -> Json:
         "override_model": given.override_model,
         "override_system": given.override_system,
         "client_tools": list(given.client_tools),
+        "client_skills": list(given.client_skills),
     }
 
 

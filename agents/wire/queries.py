@@ -6,35 +6,9 @@ from typing import Literal
 from pydantic import BaseModel
 
 from agents.wire.messages import MessageType, View
-from letta_site.core.paging import MAX_LIMIT
-from letta_site.core.types import PageQuery
+from letta_site.core.paging import Page
 
-Order = Literal["asc", "desc"]
 RunStatus = Literal["created", "running", "completed", "failed", "cancelled"]
-
-
-class Page(BaseModel):
-    """A page of a list. A limit above the highest one means the highest one."""
-
-    before: str | None = None
-    after: str | None = None
-    limit: int | None = None
-    order: Order | None = None
-    order_by: Literal["created_at"] = "created_at"
-
-    def query(self, *, limit: int, order: Order = "desc") -> PageQuery:
-        """Return the page, `limit` and `order` being what holds when nothing was said."""
-        return PageQuery(
-            limit=min(limit if self.limit is None else self.limit, MAX_LIMIT),
-            before=self.before,
-            after=self.after,
-            order=self.order or self._old_order() or order,
-            order_by=self.order_by,
-        )
-
-    def _old_order(self) -> Order | None:
-        ascending = getattr(self, "ascending", None)
-        return None if ascending is None else "asc" if ascending else "desc"
 
 
 class AgentConditions(BaseModel):
@@ -130,10 +104,11 @@ class StepConditions(BaseModel):
     feedback: Literal["positive", "negative"] | None = None
     has_feedback: bool | None = None
     trace_ids: list[str] | None = None
+    tags: list[str] | None = None
     project_id: str | None = None
 
     def lookups(self) -> dict[str, object]:
-        """Return the conditions as field lookups of Step."""
+        """Return the conditions as field lookups of Step, all but `tags`."""
         checks = {
             "agent_id": self.agent_id,
             "model": self.model,

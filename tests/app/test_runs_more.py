@@ -27,6 +27,8 @@ def test_feedback(api: Api, agent: Any, openai: FakeOpenAI) -> None:  # noqa: F8
     assert api.get(path).json() == given
     assert len(api.get("/v1/steps/", {"feedback": "positive"}).json()) == 1
     assert len(api.get("/v1/steps/", {"has_feedback": "false"}).json()) == 0
+    for tags, found in ((["a"], 1), (["b"], 0), (["b", "a"], 1), (['"a"', "%"], 0)):
+        assert len(api.get("/v1/steps/", {"tags": tags}).json()) == found
     back = api.send("PATCH", f"{path}/feedback", {"feedback": None}).json()
     assert (back["feedback"], back["tags"]) == (None, ["a"])
     assert api.send("PATCH", f"{path}/feedback", {"feedback": "meh"}).status_code == 422
