@@ -5,10 +5,10 @@ from dataclasses import replace
 from django.http import HttpRequest
 from ninja import Query
 
+from agents.api.answering import checked
 from agents.api.routers import messages_router as router
 from agents.models import Batch
 from agents.runtime import runner
-from agents.runtime.pictures import with_pictures
 from agents.services import batches, message_lists
 from agents.types import Json
 from agents.wire.batches import encode_batch
@@ -31,7 +31,8 @@ async def create_batch(request: HttpRequest, given: CreateBatch) -> Json:
     for one in given.requests:
         await in_db(message_lists.agent_type_of, request.auth, one.agent_id)
         whole = run_input(one.agent_id, one, run_type="batch")
-        wanted.append(await with_pictures(whole))
+        wanted.append(await checked(request.auth, whole))
+        await in_db(batches.check_item, request.auth, wanted[-1])
     batch = await in_db(batches.create_batch, request.auth, callback_url=given.callback_url)
     for one in wanted:
         # A batch is new by itself: what was sent before is no reason to leave anything out.

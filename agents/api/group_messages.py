@@ -5,7 +5,7 @@ from contextlib import aclosing
 from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Query
 
-from agents.api.answering import streaming
+from agents.api.answering import checked, streaming
 from agents.api.editing import edit
 from agents.api.routers import groups_router as router
 from agents.engine.events import RunFinished
@@ -52,7 +52,7 @@ async def _begin(
     request: HttpRequest, group_id: str, given: LettaRequest
 ) -> tuple[GroupEar, GroupEncoder]:
     company = await in_db(group_talks.load_company, request.auth, group_id)
-    wish = run_input("", given, run_type=RUN_TYPE)
+    wish = await checked(request.auth, run_input("", given, run_type=RUN_TYPE))
     tokens = bool(getattr(given, "stream_tokens", False))
     encoder = GroupEncoder(group_id, _voices(company, wish.request_config), tokens)
     return GroupEar(await groups.send(request.auth, company, wish), encoder), encoder

@@ -1,8 +1,10 @@
 """Batches: requests to many agents, handed in together."""
 
 from agents.models import Batch, Message, Run
+from agents.services.agent_boot import default_conversation
+from agents.services.approvals import admit
 from agents.services.runs import ACTIVE
-from agents.types import Json
+from agents.types import Json, RunInput
 from letta_site.core.aio import write
 from letta_site.core.clock import now
 from letta_site.core.errors import Conflict, NotFound
@@ -19,6 +21,11 @@ def create_batch(actor: Actor, *, callback_url: str | None = None) -> Batch:
             created_by_id=actor.id,
             last_updated_by_id=actor.id,
         )
+
+
+def check_item(actor: Actor, given: RunInput) -> None:
+    """Raise what accepting this request would raise, so that a batch is accepted whole or not."""
+    admit(default_conversation(actor, given.agent_id), given.messages)
 
 
 def get_batch(actor: Actor, batch_id: str) -> Batch:

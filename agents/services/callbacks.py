@@ -30,7 +30,12 @@ def load_ended_batch(run_id: str) -> Batch | None:
     batch: Batch | None = Batch.objects.filter(runs=run_id, callback_sent_at=None).first()
     if batch is None or not batch.callback_url:
         return None
-    return None if Run.objects.filter(batch=batch, status__in=ACTIVE).exists() else batch
+    rows = Run.objects.filter(batch=batch)
+    if rows.filter(status__in=ACTIVE).exists():
+        return None
+    # Runs that end at the same time may all look only now: one of them is the last.
+    last = rows.order_by("-completed_at", "-id").values_list("id", flat=True).first()
+    return batch if last == run_id else None
 
 
 def store_batch_outcome(batch_id: str, status_code: int | None, error: str | None) -> None:

@@ -1,12 +1,12 @@
 """What a caller asks of a list."""
 
-from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel
 
 from agents.wire.messages import MessageType, View
 from letta_site.core.paging import Page
+from memory.wire.queries import Moment
 
 RunStatus = Literal["created", "running", "completed", "failed", "cancelled"]
 
@@ -99,8 +99,8 @@ class StepConditions(BaseModel):
 
     agent_id: str | None = None
     model: str | None = None
-    start_date: datetime | None = None
-    end_date: datetime | None = None
+    start_date: Moment | None = None
+    end_date: Moment | None = None
     feedback: Literal["positive", "negative"] | None = None
     has_feedback: bool | None = None
     trace_ids: list[str] | None = None
@@ -117,6 +117,7 @@ class StepConditions(BaseModel):
             "feedback": self.feedback,
             "feedback__isnull": None if self.has_feedback is None else not self.has_feedback,
             "id__in": [] if self.trace_ids else None,
+            "agent__project_id": self.project_id,
         }
         return {key: value for key, value in checks.items() if value is not None}
 

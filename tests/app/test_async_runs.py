@@ -13,6 +13,7 @@ import pytest
 
 from agents.models import Batch, Run
 from agents.runtime import boot
+from agents.services.callbacks import load_ended_batch
 from letta_site.core.aio import in_db
 from letta_site.core.errors import Invalid
 from letta_site.core.fetch import Limits, check_url, fetch, is_public
@@ -144,6 +145,20 @@ def test_a_callback_that_was_due_is_made_after_a_restart(
             await asyncio.sleep(0.02)
 
     play(scenario)
+
+
+def test_only_the_last_run_of_a_batch_calls_back(agent: Any, openai: FakeOpenAI) -> None:  # noqa: F811
+    requests = [{"agent_id": agent["id"], "input": str(n)} for n in range(3)]
+
+    async def scenario() -> None:
+        await post("/v1/messages/batches", {"requests": requests})
+        while await in_db(Run.objects.exclude(status="completed").exists):
+            await asyncio.sleep(0.02)
+
+    play(scenario)
+    Batch.objects.update(callback_url="https://example.com/hook")
+    ids = Run.objects.order_by("completed_at").values_list("id", flat=True)
+    assert [bool(load_ended_batch(run_id)) for run_id in ids] == [False, False, True]
 
 
 def test_a_batch_calls_back_once_at_its_end(

@@ -98,6 +98,32 @@ def test_what_cannot_be_fetched_is_said(
     assert not Run.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [("image/png", "!!!"), ("image/png", ""), ("image/png", "QQ"), ("text/html", "QUFB")],
+)
+def test_what_no_provider_reads_does_not_get_into_the_history(
+    api: Api,
+    agent: Any,  # noqa: F811
+    kind: str,
+    data: str,
+) -> None:
+    source = {"type": "base64", "media_type": kind, "data": data}
+    answer = send(agent["id"], {"input": [{"type": "image", "source": source}]})
+    assert answer.status_code == 400
+    assert answer.json()["what"] and answer.json()["todo"]
+    assert len(history(api, agent)) == 1 and not Run.objects.exists()
+
+
+def test_another_name_and_line_breaks_do_no_harm(agent: Any, openai: FakeOpenAI) -> None:  # noqa: F811
+    data = base64.encodebytes(PIXEL).decode()
+    source = {"type": "base64", "media_type": "image/jpg", "data": data}
+    assert send(agent["id"], {"input": [{"type": "image", "source": source}]}).status_code == 200
+    (part,) = openai.chats[0]["messages"][-1]["content"]
+    plain = base64.b64encode(PIXEL).decode()
+    assert part["image_url"]["url"] == f"data:image/jpeg;base64,{plain}"
+
+
 def test_a_private_address_is_not_entered(agent: Any, gallery: str) -> None:  # noqa: F811
     answer = send(agent["id"], picture(f"{gallery}/pixel.png"))
     assert answer.status_code == 400
