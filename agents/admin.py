@@ -20,7 +20,7 @@ from agents.models import (
     Tool,
     ToolCall,
 )
-from agents.services.agents import delete_agent
+from agents.runtime.removal import remove_agent
 from letta_site.core.admin import History, LargeTable, actor_of
 
 STATED_ONCE = ("id", "created_at", "updated_at", "created_by_id", "last_updated_by_id")
@@ -88,11 +88,11 @@ class AgentAdmin(LargeTable):
         return False
 
     def delete_model(self, request: HttpRequest, obj: Agent) -> None:
-        delete_agent(actor_of(request), obj.pk)
+        remove_agent(actor_of(request), obj.pk)
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
         for agent in queryset:
-            delete_agent(actor_of(request), agent.pk)
+            remove_agent(actor_of(request), agent.pk)
 
 
 @admin.register(Tool)

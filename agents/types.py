@@ -288,7 +288,8 @@ class RunInput:
     `request_config` is what the wire shows of it, `metadata` likewise (`run_type`);
     `resend_key` is the digest of the request, `resends` tells that the caller says it sends it
     again, `idempotency_key` and `otid` are what the caller itself gave it.
-    `client_tools` are {"name", "description", "parameters"}: tools that the caller runs itself.
+    `client_tools` are {"name", "description", "parameters"}: tools that the caller runs itself;
+    `client_skills` are {"name", "description", "location"}: what its surroundings have on offer.
     """
 
     agent_id: str
@@ -300,6 +301,7 @@ class RunInput:
     override_model: str | None = None
     override_system: str | None = None
     client_tools: tuple[Json, ...] = ()
+    client_skills: tuple[Json, ...] = ()
     request_config: Json = field(default_factory=dict)
     metadata: Json = field(default_factory=dict)
     callback_url: str | None = None

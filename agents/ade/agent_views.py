@@ -16,9 +16,10 @@ from agents.ade.forms import DeleteForm, NewAgentForm, split_words
 from agents.ade.pages import agent_line, find_agent, model_choices, workspace_context
 from agents.llm.catalog import best_handle
 from agents.models import Agent, Tool
+from agents.runtime.removal import remove_agent
 from agents.services.agent_models import ModelWish
 from agents.services.agent_names import random_name
-from agents.services.agents import AgentDraft, create_agent, delete_agent
+from agents.services.agents import AgentDraft, create_agent
 from agents.services.tool_seed import ensure_base_tools
 from letta_site.core.errors import AppError, NotFound
 from letta_site.core.paging import page
@@ -152,7 +153,7 @@ def delete(request: HttpRequest, agent_id: str) -> HttpResponse:
 
 def _delete(request: HttpRequest, actor: Actor, agent: Agent) -> None:
     try:
-        delete_agent(actor, agent.id)
+        remove_agent(actor, agent.id)
     except NotFound:
         messages.info(request, _("%(name)s was deleted already.") % {"name": agent.name})
     else:

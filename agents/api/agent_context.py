@@ -4,11 +4,12 @@ from django.http import HttpRequest
 
 from agents.api.routers import agents_router as router
 from agents.runtime.compactions import compact_now
-from agents.services import compactions
+from agents.services import agent_boot, compactions
 from agents.types import Json
 from agents.wire.agent_requests import CompactionRequest
 from agents.wire.contexts import encode_compacted, encode_compaction
 from agents.wire.ids import AgentId
+from letta_site.core.aio import in_db
 
 
 @router.post("/{agent_id}/summarize")
@@ -19,9 +20,9 @@ async def summarize(
     max_message_length: int | None = None,
 ) -> Json:
     # Old clients send `max_message_length`, which names no setting that is left.
-    chosen = given.compaction_settings if given else None
-    changes = chosen.model_dump(exclude_unset=True) if chosen else {}
-    done = await compact_now(request.auth, agent_id, changes)
+    changes = given.changes() if given else {}
+    conversation = await in_db(agent_boot.default_conversation, request.auth, agent_id)
+    done = await compact_now(request.auth, conversation, changes)
     return encode_compacted(done.summary, done.messages_before, done.messages_after)
 
 

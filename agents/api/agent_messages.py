@@ -4,6 +4,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Query
 
 from agents.api.answering import Answer, accept, answer, stream
+from agents.api.editing import edit
 from agents.api.routers import agents_router as router
 from agents.engine.strategies import strategy_of
 from agents.runtime import runner
@@ -12,7 +13,6 @@ from agents.services import (
     agent_boot,
     agents,
     generations,
-    message_edits,
     message_lists,
     previews,
 )
@@ -21,8 +21,8 @@ from agents.wire.agent_requests import GenerateRequest
 from agents.wire.agents import encode_agent
 from agents.wire.ids import AgentId, MessageId
 from agents.wire.message_edits import MessageEdit, encode_generation
-from agents.wire.messages import View, encode_history
-from agents.wire.queries import MessageConditions, Page
+from agents.wire.messages import encode_history
+from agents.wire.queries import MessageConditions
 from agents.wire.requests import (
     CancelAgentRunRequest,
     LettaStreamingRequest,
@@ -31,6 +31,7 @@ from agents.wire.requests import (
 )
 from agents.wire.run_requests import LettaAsyncRequest
 from letta_site.core.aio import in_db
+from letta_site.core.paging import Page
 
 
 @router.get("/{agent_id}/messages")
@@ -94,14 +95,7 @@ def preview(request: HttpRequest, agent_id: AgentId, given: LettaStreamingReques
 def modify_message(
     request: HttpRequest, agent_id: AgentId, message_id: MessageId, given: MessageEdit
 ) -> Json:
-    agent_type = message_lists.agent_type_of(request.auth, agent_id)
-    change = message_edits.MessageChange(given.message_type, given.parts())
-    edited = message_edits.edit_message(
-        request.auth, agent_id, message_id, change, agent_type=agent_type
-    )
-    view = View(text_is_reply=strategy_of(agent_type).reply == "text")
-    shown = encode_history([edited], view)
-    return next((one for one in shown if one["message_type"] == given.message_type), shown[0])
+    return edit(request.auth, agent_id, message_id, given)
 
 
 @router.post("/{agent_id}/generate")

@@ -10,7 +10,6 @@ from agents.tools.toolbox import AgentToolBox
 from agents.types import Json
 from agents.wire.agents import encode_agent
 from agents.wire.ids import AgentId, ToolId
-from agents.wire.queries import Page
 from agents.wire.tools import (
     ModifyApprovalRequest,
     ToolExecuteRequest,
@@ -19,7 +18,7 @@ from agents.wire.tools import (
 )
 from letta_site.core.aio import in_db
 from letta_site.core.errors import Malformed
-from letta_site.core.paging import MAX_LIMIT
+from letta_site.core.paging import MAX_LIMIT, Page
 
 
 @router.get("/{agent_id}/tools")

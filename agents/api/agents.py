@@ -4,6 +4,7 @@ from django.http import HttpRequest
 from ninja import Query
 
 from agents.api.routers import agents_router as router
+from agents.runtime.removal import remove_agent
 from agents.services import agent_boot, agent_changes, agent_lists, agents, contexts
 from agents.services.agent_models import ModelWish
 from agents.types import Json
@@ -109,7 +110,7 @@ def update_agent(request: HttpRequest, agent_id: AgentId, given: UpdateAgent) ->
 
 @router.delete("/{agent_id}")
 def delete_agent(request: HttpRequest, agent_id: AgentId) -> Json:
-    agents.delete_agent(request.auth, agent_id)
+    remove_agent(request.auth, agent_id)
     return {"message": f"Agent id={agent_id} successfully deleted"}
 
 

@@ -12,7 +12,7 @@ from agents.models import Run
 from agents.runtime import recording, runner
 from agents.runtime.ears import Ear
 from agents.runtime.pictures import with_pictures
-from agents.services import message_lists, runs
+from agents.services import agent_models, message_lists, runs
 from agents.types import Json, RunInput, RunRef, Usage
 from agents.wire.callers import caller_of
 from agents.wire.encode import FrameEncoder, encode_response
@@ -23,6 +23,7 @@ from agents.wire.runs import encode_run
 from agents.wire.sse import StreamOptions, write_stream
 from letta_site.core.aio import in_db
 from letta_site.core.errors import LLMError
+from letta_site.core.types import Actor
 
 Answer = Json | StreamingHttpResponse
 
@@ -63,7 +64,7 @@ async def stream(
         return await _numbered(request, run, sent.ear, RetrieveStreamRequest(include_pings=pings))
     encoder = FrameEncoder(sent.ref.run_id, sent.view, tokens=tokens)
     options = StreamOptions(pings=pings, error_event=not caller_of(request.headers).old)
-    return _streaming(write_stream(sent.ear, encoder, options))
+    return streaming(write_stream(sent.ear, encoder, options))
 
 
 async def accept(request: HttpRequest, wanted: RunInput) -> Json:
@@ -92,7 +93,7 @@ async def _numbered(
         numbered=True,
         starting_after=wanted.starting_after,
     )
-    return _streaming(write_stream(ear, encoder, options))
+    return streaming(write_stream(ear, encoder, options))
 
 
 async def _send(request: HttpRequest, wanted: RunInput) -> Sent:
@@ -103,10 +104,17 @@ async def _send(request: HttpRequest, wanted: RunInput) -> Sent:
 
 
 async def _ready(request: HttpRequest, wanted: RunInput) -> RunInput:
-    """Return the request with its pictures, and with what the headers say about resends."""
+    """Return the request with its pictures and with what the headers say about resends."""
     caller = caller_of(request.headers)
-    whole = await with_pictures(wanted)
+    whole = await checked(request.auth, wanted)
     return replace(whole, resends=caller.resends, idempotency_key=caller.idempotency_key)
+
+
+async def checked(actor: Actor, wanted: RunInput) -> RunInput:
+    """Return a request with its pictures. Raises Invalid or NotFound for what it cannot have."""
+    if wanted.override_model:
+        await in_db(agent_models.check_handle, actor, wanted.override_model)
+    return await with_pictures(wanted)
 
 
 async def _collect(sent: Sent) -> tuple[list[Json], RunFinished]:
@@ -120,7 +128,8 @@ async def _collect(sent: Sent) -> tuple[list[Json], RunFinished]:
     raise RuntimeError(f"The run {sent.ref.run_id} fell silent after {event!r}.")
 
 
-def _streaming(frames: AsyncIterator[bytes]) -> StreamingHttpResponse:
+def streaming(frames: AsyncIterator[bytes]) -> StreamingHttpResponse:
+    """Return frames as a response that nothing on the way holds back."""
     response = StreamingHttpResponse(frames, content_type="text/event-stream")
     response["Cache-Control"] = "no-cache"
     response["X-Accel-Buffering"] = "no"

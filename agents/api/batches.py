@@ -3,19 +3,19 @@
 from django.http import HttpRequest
 from ninja import Query
 
+from agents.api.answering import checked
 from agents.api.routers import messages_router as router
 from agents.models import Batch
 from agents.runtime import runner
-from agents.runtime.pictures import with_pictures
 from agents.services import batches, message_lists
 from agents.types import Json
 from agents.wire.batches import encode_batch
 from agents.wire.ids import BatchId
-from agents.wire.queries import Page
 from agents.wire.raw_messages import encode_raw
 from agents.wire.requests import run_input
 from agents.wire.run_requests import CreateBatch
 from letta_site.core.aio import in_db
+from letta_site.core.paging import Page
 
 
 def _shown(rows: list[Batch]) -> list[Json]:
@@ -29,7 +29,7 @@ async def create_batch(request: HttpRequest, given: CreateBatch) -> Json:
     for one in given.requests:
         await in_db(message_lists.agent_type_of, request.auth, one.agent_id)
         whole = run_input(one.agent_id, one, run_type="batch")
-        wanted.append(await with_pictures(whole))
+        wanted.append(await checked(request.auth, whole))
     batch = await runner.accept_batch(request.auth, wanted, callback_url=given.callback_url)
     return (await in_db(_shown, [batch]))[0]
 

@@ -12,10 +12,11 @@ from agents.services import conversations, message_lists, previews, run_events
 from agents.types import Json
 from agents.wire.conversations import ConversationId, ConversationMessageRequest
 from agents.wire.messages import encode_history
-from agents.wire.queries import MessageConditions, Page
+from agents.wire.queries import MessageConditions
 from agents.wire.requests import run_input
 from agents.wire.run_requests import RetrieveStreamRequest
 from letta_site.core.aio import in_db
+from letta_site.core.paging import Page
 
 
 @router.get("/{conversation_id}/messages")

@@ -6,9 +6,11 @@ from ninja import Query
 from agents.api.routers import conversations_router as router
 from agents.models import Conversation
 from agents.runtime import runner
+from agents.runtime.compactions import compact_now
 from agents.services import conversations
 from agents.services.histories import window_ids
 from agents.types import Json
+from agents.wire.contexts import encode_compacted
 from agents.wire.conversations import (
     ConversationCompaction,
     ConversationId,
@@ -19,7 +21,7 @@ from agents.wire.conversations import (
 )
 from agents.wire.ids import AgentId
 from letta_site.core.aio import in_db
-from letta_site.core.errors import Conflict, NotReady
+from letta_site.core.errors import Conflict
 
 
 def _shown(*rows: Conversation) -> list[Json]:
@@ -105,14 +107,14 @@ def recompile_conversation(
 
 
 @router.post("/{conversation_id}/compact")
-def compact_conversation(
+async def compact_conversation(
     request: HttpRequest,
     conversation_id: ConversationId,
     given: ConversationCompaction | None = None,
 ) -> Json:
-    agent_id = given.agent_id if given else None
-    conversations.find_conversation(request.auth, conversation_id, agent_id=agent_id)
-    raise NotReady(
-        "Compacting a conversation on request is not supported yet.",
-        todo="Nothing needs doing: the window is kept within its limit by itself.",
+    wanted = given or ConversationCompaction()
+    found = await in_db(
+        conversations.find_conversation, request.auth, conversation_id, agent_id=wanted.agent_id
     )
+    done = await compact_now(request.auth, found, wanted.changes())
+    return encode_compacted(done.summary, done.messages_before, done.messages_after)

@@ -4,8 +4,9 @@ from contextlib import aclosing
 
 from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Query
-from ninja.errors import HttpError
 
+from agents.api.answering import checked, streaming
+from agents.api.editing import edit
 from agents.api.routers import groups_router as router
 from agents.engine.events import RunFinished
 from agents.engine.strategies import strategy_of
@@ -17,14 +18,15 @@ from agents.wire.callers import caller_of
 from agents.wire.encode import encode_response
 from agents.wire.group_answers import GroupEar, GroupEncoder, Voice, encode_talk
 from agents.wire.ids import GroupId, MessageId
-from agents.wire.queries import MessageConditions, Page
+from agents.wire.message_edits import MessageEdit
+from agents.wire.queries import MessageConditions
 from agents.wire.requests import LettaRequest, LettaStreamingRequest, run_input
 from agents.wire.results import view_of_config
 from agents.wire.sse import StreamOptions, write_stream
 from letta_site.core.aio import in_db
 from letta_site.core.errors import LLMError
+from letta_site.core.paging import Page
 
-NOT_ALLOWED = 405
 RUN_TYPE = "send_message_to_group"
 
 
@@ -50,7 +52,7 @@ async def _begin(
     request: HttpRequest, group_id: str, given: LettaRequest
 ) -> tuple[GroupEar, GroupEncoder]:
     company = await in_db(group_talks.load_company, request.auth, group_id)
-    wish = run_input("", given, run_type=RUN_TYPE)
+    wish = await checked(request.auth, run_input("", given, run_type=RUN_TYPE))
     tokens = bool(getattr(given, "stream_tokens", False))
     encoder = GroupEncoder(group_id, _voices(company, wish.request_config), tokens)
     return GroupEar(await groups.send(request.auth, company, wish), encoder), encoder
@@ -87,14 +89,13 @@ async def send_group_message_streaming(
     options = StreamOptions(
         pings=given.include_pings, error_event=not caller_of(request.headers).old
     )
-    frames = write_stream(ear, encoder, options)
-    response = StreamingHttpResponse(frames, content_type="text/event-stream")
-    response["Cache-Control"] = "no-cache"
-    response["X-Accel-Buffering"] = "no"
-    return response
+    return streaming(write_stream(ear, encoder, options))
 
 
 # Last: any word in its place would match.
 @router.patch("/{group_id}/messages/{message_id}")
-def modify_group_message(request: HttpRequest, group_id: GroupId, message_id: MessageId) -> Json:
-    raise HttpError(NOT_ALLOWED, "Messages cannot be changed: the history is append-only.")
+def modify_group_message(
+    request: HttpRequest, group_id: GroupId, message_id: MessageId, given: MessageEdit
+) -> Json:
+    agent_id = group_talks.keeper_of_message(request.auth, group_id, message_id)
+    return edit(request.auth, agent_id, message_id, given)

@@ -11,8 +11,7 @@ from agents.services.agents import get_agent
 from agents.types import Json
 from agents.wire.agents import encode_agent
 from agents.wire.ids import AgentId
-from agents.wire.queries import Page
-from letta_site.core.paging import MAX_LIMIT
+from letta_site.core.paging import MAX_LIMIT, Page
 from memory.api.blocks import router as blocks_router
 from memory.services.passages import PassageDraft, delete_passage, update_passage
 from memory.services.search import SearchQuery
@@ -85,7 +84,7 @@ def list_passages(
     request: HttpRequest, agent_id: AgentId, page: Query[PassagePage]
 ) -> list[dict[str, Any]]:
     rows = agent_passages.list_agent_passages(
-        request.auth, agent_id, query=page.query(), text=page.search
+        request.auth, agent_id, query=page.query(limit=100, order="asc"), text=page.search
     )
     return [encode_passage(row) for row in rows]
 

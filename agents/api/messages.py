@@ -9,7 +9,8 @@ from agents.services import message_lists
 from agents.types import Json
 from agents.wire.ids import MessageId
 from agents.wire.messages import View, encode_history
-from agents.wire.queries import MessageConditions, Page
+from agents.wire.queries import MessageConditions
+from letta_site.core.paging import Page
 
 
 @router.get("/")

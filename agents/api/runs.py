@@ -9,14 +9,14 @@ from agents.services import message_lists, run_events, runs, steps
 from agents.types import Json
 from agents.wire.ids import RunId
 from agents.wire.messages import encode_history
-from agents.wire.queries import Page, RunConditions, RunPage
+from agents.wire.queries import RunConditions, RunPage
 from agents.wire.raw_messages import encode_raw
 from agents.wire.results import view_of_config
 from agents.wire.run_requests import RetrieveStreamRequest
 from agents.wire.runs import encode_run, encode_run_metrics, encode_run_usage, encode_step
 from agents.wire.spans import encode_spans
 from letta_site.core.aio import in_db
-from letta_site.core.paging import check_limit
+from letta_site.core.paging import Page, check_limit
 
 
 @router.get("/")

@@ -10,18 +10,23 @@ from agents.services.past_requests import rebuild_request
 from agents.types import Json
 from agents.wire.ids import StepId
 from agents.wire.messages import View, encode_history
-from agents.wire.queries import Page, StepConditions
+from agents.wire.queries import StepConditions
 from agents.wire.raw_messages import encode_raw
 from agents.wire.run_requests import ModifyFeedbackRequest
 from agents.wire.runs import encode_step, encode_step_metrics, encode_trace
+from letta_site.core.paging import Page
 
 
 @router.get("/")
 def list_steps(
     request: HttpRequest, conditions: Query[StepConditions], page: Query[Page]
 ) -> list[Json]:
-    query, filters = page.query(limit=50), conditions.lookups()
-    found = steps.list_steps(request.auth, query=query, filters=filters)
+    found = steps.list_steps(
+        request.auth,
+        query=page.query(limit=50),
+        filters=conditions.lookups(),
+        tags=conditions.tags or (),
+    )
     held = steps.messages_of_steps(request.auth, found)
     return [encode_step(step, [encode_raw(row) for row in held[step.id]]) for step in found]
 

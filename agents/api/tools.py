@@ -8,9 +8,10 @@ from agents.services import tool_seed, tools
 from agents.types import Json
 from agents.wire.callers import caller_of
 from agents.wire.ids import ToolId
-from agents.wire.queries import Page, ToolConditions, split
+from agents.wire.queries import ToolConditions, split
 from agents.wire.tools import ToolCreate, ToolRunFromSource, ToolUpdate, encode_tool
 from letta_site.core.errors import NotReady
+from letta_site.core.paging import Page
 
 
 def _wanted(request: HttpRequest, given: ToolConditions) -> tools.ToolFilter:

@@ -30,6 +30,10 @@ BOOT_THOUGHT = (
 )
 BOOT_GREETING = "Hello, I am here and ready whenever you are."
 SENT = "Sent message successfully."
+_SKILLS_INTRO = (
+    "The one who wrote to you has these skills at hand. Each is described in full at its place; "
+    "read it there, with a tool that can, before you follow it."
+)
 FIRST_LOGIN = "Never (first login)"
 _TIME_FORMAT = "%Y-%m-%d %I:%M:%S %p %Z%z"
 
@@ -70,6 +74,18 @@ def compile_system(
     if MEMORY_PLACEHOLDER in system:
         return system.replace(MEMORY_PLACEHOLDER, compiled)
     return f"{system.rstrip()}\n\n{compiled}" if system.strip() else compiled
+
+
+def with_skills(system: str, skills: Sequence[Json]) -> str:
+    """Return a compiled prompt that also tells of the skills that came with a request.
+
+    They stand at the end, so that what is before them stays as the provider may have cached it.
+    """
+    if not skills:
+        return system
+    rows = [f"- {one['name']} ({one['location']}): {one['description']}" for one in skills]
+    lines = ("<available_skills>", _SKILLS_INTRO, *rows, "</available_skills>")
+    return "\n".join((f"{system}\n", *lines))
 
 
 def _metadata(facts: PromptFacts) -> str:

@@ -1,10 +1,8 @@
 """Calling back when a run has ended. It is tried once, and how it went is stored with the run."""
 
-import asyncio
 import json
 import logging
 from collections.abc import Callable, Sequence
-from weakref import WeakValueDictionary
 
 from django.conf import settings
 
@@ -23,7 +21,6 @@ from letta_site.core.fetch import Limits, post_json
 log = logging.getLogger(__name__)
 
 Encode = Callable[[Run, Sequence[Message]], Json]
-_batches: "WeakValueDictionary[str, asyncio.Lock]" = WeakValueDictionary()
 _source: list[Callable[[], Encode]] = []
 
 
@@ -46,17 +43,9 @@ async def call_back(run_id: str) -> None:
         await in_db(store_outcome, run_id, *told)
     batch = await in_db(claim_ended_batch, run_id)
     if batch:
-        await _call_back_batch(batch.id, run_id)
-
-
-async def _call_back_batch(batch_id: str, run_id: str) -> None:
-    """Tell that a batch has ended: once, though several of its runs may see themselves the last."""
-    async with _batches.setdefault(batch_id, asyncio.Lock()):
-        batch = await in_db(load_ended_batch, run_id)
-        if batch:
-            ended = "cancelled" if batch.cancelled_at else "completed"
-            told = await _post(batch.callback_url or "", {"job_id": batch.id, "status": ended})
-            await in_db(store_batch_outcome, batch.id, *told)
+        ended = "cancelled" if batch.cancelled_at else "completed"
+        told = await _post(batch.callback_url or "", {"job_id": batch.id, "status": ended})
+        await in_db(store_batch_outcome, batch.id, *told)
 
 
 async def _post(url: str, body: Json) -> tuple[int | None, str | None]:

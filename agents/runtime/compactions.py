@@ -9,6 +9,7 @@ from agents.engine.ports import Ledger, Ports
 from agents.engine.state import RunState
 from agents.engine.summaries import summary_text
 from agents.llm.choose import Exchange
+from agents.models import Conversation
 from agents.services.compactions import IdleLedger, begin_compaction
 from agents.tools.toolbox import AgentToolBox
 from agents.types import Json
@@ -27,12 +28,13 @@ class Compacted:
     messages_after: int
 
 
-async def compact_now(actor: Actor, agent_id: str, changes: Json) -> Compacted:
-    """Summarise the older part of an agent's window; `changes` are settings for this once.
+async def compact_now(actor: Actor, conversation: Conversation, changes: Json) -> Compacted:
+    """Summarise the older part of a conversation's window; `changes` are settings for this once.
 
-    Raises NotFound, Conflict while a run is under way, Invalid when there is nothing to gain.
+    The row comes with its agent. Raises Conflict while a run is under way, Invalid when there is
+    nothing to gain.
     """
-    begun = await in_db(begin_compaction, actor, agent_id, changes)
+    begun = await in_db(begin_compaction, actor, conversation, changes)
     state = RunState.begin(begun.spec, begun.transcript)
     ports = Ports(
         llm=Exchange(actor.org_id),

@@ -83,6 +83,11 @@ def model_columns(actor: Actor, wish: ModelWish, *, before: Json | None = None) 
     return columns
 
 
+def check_handle(actor: Actor, handle: str) -> None:
+    """Raise what naming this model for an agent raises. May ask the provider for its models."""
+    _entry(actor, handle)
+
+
 def _entry(actor: Actor, handle: str) -> ModelEntry:
     if handle and "/" not in handle:
         raise Invalid("The model handle should be in the format provider/model-name")

@@ -4,12 +4,11 @@ from dataclasses import replace
 
 from agents.engine.ports import Evicted, Eviction
 from agents.models import Agent, Compaction, Conversation, Message, Run
-from agents.services.agent_boot import default_conversation
 from agents.services.calling import compaction_plan
 from agents.services.evictions import store_eviction
 from agents.services.kit import block_views
 from agents.services.prompts import refresh_prompt
-from agents.services.snapshot import Begun, agent_spec, load_transcript
+from agents.services.snapshot import Begun, agent_spec, agent_within, load_transcript
 from agents.types import Json
 from letta_site.core.aio import in_db, write
 from letta_site.core.clock import now
@@ -17,12 +16,12 @@ from letta_site.core.errors import Conflict, NotFound
 from letta_site.core.types import Actor
 
 
-def begin_compaction(actor: Actor, agent_id: str, changes: Json) -> Begun:
-    """Load what shortening an agent's window outside of a run needs. Raises NotFound, Conflict."""
-    conversation = default_conversation(actor, agent_id)
+def begin_compaction(actor: Actor, conversation: Conversation, changes: Json) -> Begun:
+    """Load what shortening a conversation's window outside of a run needs. Raises Conflict."""
     check_idle(conversation)
     isolated = tuple(conversation.isolated_block_ids)
-    agent, blocks = conversation.agent, block_views(agent_id, isolated)
+    agent = agent_within(conversation, conversation.agent)
+    blocks = block_views(agent.id, isolated)
     spec = agent_spec(agent, conversation_id=conversation.id, run_id="", blocks=blocks, options={})
     spec = replace(spec, compaction=compaction_plan(agent, changes))
     return Begun(spec, load_transcript(conversation), (), actor, now(), 0, isolated)

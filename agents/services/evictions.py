@@ -1,6 +1,7 @@
 """Storing that old messages left the window: one transaction each."""
 
 from agents.engine.ports import Evicted, Eviction
+from agents.engine.prompt import with_skills
 from agents.models import Compaction, Conversation, Run
 from agents.services.kit import block_views
 from agents.services.messages import number, store_messages
@@ -54,4 +55,6 @@ def store_eviction(begun: Begun, eviction: Eviction) -> Evicted:
         # Its tokens count for the run at once: the step that comes next may never be stored.
         Run.objects.filter(pk=spec.run_id).update(**usage_columns(eviction.total))
         head = refresh_prompt(conversation.agent, conversation, blocks, cold=True)
-    return Evicted(summary, None if begun.own_system else head)
+    if head is None or begun.own_system:
+        return Evicted(summary, None)
+    return Evicted(summary, with_skills(head, begun.client_skills))

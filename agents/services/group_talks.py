@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from agents.models import Agent, Group, GroupMember, Message, Run
 from agents.services.groups import agent_ids_of, get_group
@@ -12,6 +12,7 @@ from agents.services.sleeptime import KINDS
 from agents.types import InputMessage, Json
 from agents.types import Message as MessageValue
 from letta_site.core.aio import write
+from letta_site.core.errors import NotFound
 from letta_site.core.paging import page
 from letta_site.core.types import Actor, PageQuery
 
@@ -129,20 +130,33 @@ def list_group_messages(
 
     Of a sleeptime group it is the history of the agent that talks. Raises NotFound.
     """
-    group = get_group(actor, group_id)
-    rows = Message.objects.of(actor).filter(agent_id__in=agent_ids_of(group))
-    if group.manager_type in KINDS:
-        rows = rows.filter(agent_id=group.manager_agent_id, conversation__is_default=True)
-    else:
-        runs = Run.objects.filter(agent_id__in=agent_ids_of(group), metadata__group_id=group_id)
-        # What one agent said reached the others as their input; so did the user's own words.
-        copied = Q(sender_id__startswith="agent-") | Q(sender_id=group_id)
-        earlier = Message.objects.filter(
-            otid=OuterRef("otid"), group_id=group_id, created_at__lt=OuterRef("created_at")
-        )
-        rows = rows.filter(run_id__in=runs.values("id")).exclude(copied & Q(role="user"))
-        rows = rows.exclude(Exists(earlier), role="user")
+    rows = _said_in(actor, get_group(actor, group_id))
     found = sorted(
         page(rows.select_related("agent"), query), key=lambda row: (row.created_at, row.seq)
     )
     return [(_speaker(row.agent), to_type(row)) for row in found]
+
+
+def keeper_of_message(actor: Actor, group_id: str, message_id: str) -> str:
+    """Return the id of the agent in whose history a message of a group stands. Raises NotFound."""
+    rows = _said_in(actor, get_group(actor, group_id)).filter(pk=message_id)
+    found: str | None = rows.values_list("agent_id", flat=True).first()
+    if found is None:
+        raise NotFound(f"No message found with id '{message_id}' in group '{group_id}'.")
+    return found
+
+
+def _said_in(actor: Actor, group: Group) -> QuerySet[Message]:
+    rows = Message.objects.of(actor).filter(agent_id__in=agent_ids_of(group))
+    if group.manager_type in KINDS:
+        rows = rows.filter(agent_id=group.manager_agent_id, conversation__is_default=True)
+    else:
+        runs = Run.objects.filter(agent_id__in=agent_ids_of(group), metadata__group_id=group.id)
+        # What one agent said reached the others as their input; so did the user's own words.
+        copied = Q(sender_id__startswith="agent-") | Q(sender_id=group.id)
+        earlier = Message.objects.filter(
+            otid=OuterRef("otid"), group_id=group.id, created_at__lt=OuterRef("created_at")
+        )
+        rows = rows.filter(run_id__in=runs.values("id")).exclude(copied & Q(role="user"))
+        rows = rows.exclude(Exists(earlier), role="user")
+    return rows

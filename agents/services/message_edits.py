@@ -100,13 +100,13 @@ def _with_reasoning(message: MessageValue, change: MessageChange) -> MessageValu
 def _with_reply(message: MessageValue, change: MessageChange, *, speaks: bool) -> MessageValue:
     calls = message.tool_calls
     at = next((n for n, call in enumerate(calls) if call.name == SPEAKING_TOOL), None)
-    if speaks and at is not None:
-        said = _with_argument(calls[at], change.text)
-        return replace(message, tool_calls=(*calls[:at], said, *calls[at + 1 :]))
     thoughts = tuple(part for part in message.parts if isinstance(part, ReasoningPart))
-    if speaks or len(thoughts) == len(message.parts):
+    if not speaks and len(thoughts) < len(message.parts):
+        return replace(message, parts=(*thoughts, *change.parts))
+    if at is None:
         raise _other_kind(message, change)
-    return replace(message, parts=(*thoughts, *change.parts))
+    said = _with_argument(calls[at], change.text)
+    return replace(message, tool_calls=(*calls[:at], said, *calls[at + 1 :]))
 
 
 def _with_argument(call: ToolCall, text: str) -> ToolCall:

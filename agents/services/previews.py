@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from agents.engine.prompt import with_skills
 from agents.engine.state import RunState
 from agents.llm.catalog import dialect_of_handle
 from agents.llm.to_openai import build_body
@@ -36,7 +37,8 @@ def preview_request(
         transcript = replace(transcript, system=given.override_system)
     elif not head_holds(agent, conversation, blocks, cold=is_cold(agent)):
         transcript = replace(transcript, system=compiled_prompt(agent, conversation, blocks))
-    asked = replace(transcript, messages=(*transcript.messages, *_messages(given)))
+    system = with_skills(transcript.system, given.client_skills)
+    asked = replace(transcript, system=system, messages=(*transcript.messages, *_messages(given)))
     request = RunState.begin(spec, asked).request()
     name = spec.model.handle.partition("/")[2]
     return build_body(request, name, dialect_of_handle(actor.org_id, spec.model.handle))

@@ -128,6 +128,7 @@ def run_options(given: RunInput) -> Json:
         "override_model": given.override_model,
         "override_system": given.override_system,
         "client_tools": list(given.client_tools),
+        "client_skills": list(given.client_skills),
     }
 
 

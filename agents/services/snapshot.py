@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db.models import Exists, OuterRef
 
+from agents.engine.prompt import with_skills
 from agents.models import (
     Agent,
     Conversation,
@@ -40,6 +41,7 @@ class Begun:
 
     `metadata` is the run's; `tended`: other agents look after this one's memory.
     `own_system`: the request brought its own system prompt, which stays whatever happens.
+    `client_skills` belong to the request, too: its prompt tells of them, no other does.
     `own_providers`: the organisation has stored providers, beside those of the environment.
     `unindexed` are messages that the first checkpoint makes findable, with its own.
     """
@@ -54,6 +56,7 @@ class Begun:
     metadata: Json = field(default_factory=dict)
     tended: bool = False
     own_system: bool = False
+    client_skills: tuple[Json, ...] = ()
     own_providers: bool = True
     stored_parts: set[str] = field(default_factory=set)
     unindexed: list[MessageValue] = field(default_factory=list)
@@ -87,6 +90,7 @@ def begin_run(run_id: str) -> Begun | None:
     actor = Actor(run.org_id, run.created_by_id or "", "user")
     queued_ns = int((started - run.created_at).total_seconds() * 1e9)
     transcript = load_transcript(run.conversation, system=run.options.get("override_system"))
+    skills = tuple(run.options.get("client_skills", ()))
     spec = agent_spec(
         agent_within(run.conversation, run.agent),
         conversation_id=run.conversation_id,
@@ -98,7 +102,7 @@ def begin_run(run_id: str) -> Begun | None:
     spec = replace(spec, steps_before=run.step_count, usage_before=_usage_of(run))
     return Begun(
         spec,
-        replace(transcript, pending=pending),
+        replace(transcript, pending=pending, system=with_skills(transcript.system, skills)),
         tuple(inputs),
         actor,
         started,
@@ -108,6 +112,7 @@ def begin_run(run_id: str) -> Begun | None:
         tended=bool(run.agent.enable_sleeptime),
         own_providers=run.own_providers,
         own_system=bool(run.options.get("override_system")),
+        client_skills=skills,
         unindexed=list(inputs),
         stored_parts=set(run.agent.calibration.get("parts", ())),
     )

@@ -1,9 +1,14 @@
 """Steps: finding them, and what was recorded of them."""
 
+from collections.abc import Sequence
+
+from django.db.models import Q
+
 from agents.models import Message, Step, ToolCall
 from agents.types import Json
 from letta_site.core.aio import write
 from letta_site.core.errors import NotFound
+from letta_site.core.json_lists import has_item
 from letta_site.core.paging import page
 from letta_site.core.types import Actor, PageQuery
 
@@ -16,9 +21,17 @@ def get_step(actor: Actor, step_id: str) -> Step:
     return step
 
 
-def list_steps(actor: Actor, *, query: PageQuery, filters: Json) -> list[Step]:
-    """Return a page of steps. `filters` are field lookups of Step."""
-    return page(Step.objects.of(actor).filter(**filters), query)
+def list_steps(
+    actor: Actor, *, query: PageQuery, filters: Json, tags: Sequence[str] = ()
+) -> list[Step]:
+    """Return a page of steps, with `tags` those that have any of them.
+
+    `filters` are field lookups of Step.
+    """
+    rows = Step.objects.of(actor).filter(**filters)
+    if tags:
+        rows = rows.filter(Q(*(has_item(Step, "tags", tag) for tag in tags), _connector=Q.OR))
+    return page(rows, query)
 
 
 def messages_of_steps(actor: Actor, steps: list[Step]) -> dict[str, list[Message]]:

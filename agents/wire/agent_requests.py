@@ -149,6 +149,11 @@ class CompactionRequest(BaseModel):
 
     compaction_settings: CompactionChoices | None = None
 
+    def changes(self) -> Json:
+        """Return the settings that hold for this once."""
+        chosen = self.compaction_settings
+        return chosen.model_dump(exclude_unset=True) if chosen else {}
+
 
 # Keys of the wire that are columns of an agent, by the same name.
 COLUMNS = (

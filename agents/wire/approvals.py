@@ -1,10 +1,10 @@
-"""Answers to tool calls that wait, tools that the caller runs itself, and what waits."""
+"""Answers to calls that wait, what waits, and the tools and skills that a caller brings."""
 
 import uuid
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Discriminator, Field, Tag
+from pydantic import AfterValidator, BaseModel, Discriminator, Field, Tag
 
 from agents.engine.repair import clean_text
 from agents.models import Message as MessageRow
@@ -116,6 +116,17 @@ class ClientTool(BaseModel):
         """Return what is kept of the tool with the run."""
         schema = {**EMPTY_OBJECT, **(self.parameters or {})}
         return {"name": self.name, "description": self.description or "", "parameters": schema}
+
+
+Text = Annotated[str, AfterValidator(clean_text)]
+
+
+class ClientSkill(BaseModel):
+    """Something that the caller's surroundings have on offer, for the model to know of."""
+
+    name: Text = Field(min_length=1, max_length=200)
+    description: Text = Field(max_length=10_000)
+    location: Text = Field(max_length=1000)
 
 
 def answer_message(given: ApprovalCreate | ToolReturnCreate) -> InputMessage:

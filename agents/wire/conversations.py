@@ -6,10 +6,11 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from agents.models import Conversation
 from agents.types import Json
+from agents.wire.agent_requests import CompactionRequest
 from agents.wire.moments import stamp
-from agents.wire.queries import Page
 from agents.wire.requests import LettaStreamingRequest
 from letta_site.core.ids import check_id
+from letta_site.core.paging import Page
 
 
 def _conversation_id(value: str) -> str:
@@ -56,11 +57,10 @@ class ConversationPage(Page):
     summary_search: str | None = None
 
 
-class ConversationCompaction(BaseModel):
+class ConversationCompaction(CompactionRequest):
     """How to compact; `agent_id` goes with the id `default`."""
 
     agent_id: str | None = None
-    compaction_settings: dict[str, Any] | None = None
 
 
 def encode_conversation(row: Conversation, message_ids: list[str]) -> Json:

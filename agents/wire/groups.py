@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from agents.models import Group
 from agents.types import Json
 from agents.wire.ids import AgentId
-from agents.wire.queries import Page
+from letta_site.core.paging import Page
 
 ManagerType = Literal[
     "round_robin", "supervisor", "dynamic", "sleeptime", "voice_sleeptime", "swarm"

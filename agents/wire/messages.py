@@ -40,8 +40,9 @@ LAST_PART = 127
 class View:
     """How a caller wants to see messages.
 
-    `text_is_reply`: words of the agent are its answer; otherwise they are thoughts, and what it
-    passes to `tool_name` is the answer.
+    `text_is_reply`: words of the agent are its answer; otherwise they are thoughts. What it passes
+    to `tool_name` is an answer either way: an agent of the native loop has that tool, too, when
+    another agent tends its memory.
     """
 
     text_is_reply: bool = True
@@ -53,7 +54,7 @@ class View:
 
     def speaks_by(self, tool_name: str) -> bool:
         """Tell whether calls of this tool are to be shown as the agent's words."""
-        return self.use_assistant_message and not self.text_is_reply and tool_name == self.tool_name
+        return self.use_assistant_message and tool_name == self.tool_name
 
     def wants(self, message_type: str) -> bool:
         """Tell whether the caller asked for this type."""

@@ -1,40 +1,14 @@
 """What a caller asks of a list."""
 
-from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel
 
 from agents.wire.messages import MessageType, View
-from letta_site.core.paging import MAX_LIMIT
-from letta_site.core.types import PageQuery
+from letta_site.core.paging import Page
+from memory.wire.queries import Moment
 
-Order = Literal["asc", "desc"]
 RunStatus = Literal["created", "running", "completed", "failed", "cancelled"]
-
-
-class Page(BaseModel):
-    """A page of a list. A limit above the highest one means the highest one."""
-
-    before: str | None = None
-    after: str | None = None
-    limit: int | None = None
-    order: Order | None = None
-    order_by: Literal["created_at"] = "created_at"
-
-    def query(self, *, limit: int, order: Order = "desc") -> PageQuery:
-        """Return the page, `limit` and `order` being what holds when nothing was said."""
-        return PageQuery(
-            limit=min(limit if self.limit is None else self.limit, MAX_LIMIT),
-            before=self.before,
-            after=self.after,
-            order=self.order or self._old_order() or order,
-            order_by=self.order_by,
-        )
-
-    def _old_order(self) -> Order | None:
-        ascending = getattr(self, "ascending", None)
-        return None if ascending is None else "asc" if ascending else "desc"
 
 
 class AgentConditions(BaseModel):
@@ -125,15 +99,16 @@ class StepConditions(BaseModel):
 
     agent_id: str | None = None
     model: str | None = None
-    start_date: datetime | None = None
-    end_date: datetime | None = None
+    start_date: Moment | None = None
+    end_date: Moment | None = None
     feedback: Literal["positive", "negative"] | None = None
     has_feedback: bool | None = None
     trace_ids: list[str] | None = None
+    tags: list[str] | None = None
     project_id: str | None = None
 
     def lookups(self) -> dict[str, object]:
-        """Return the conditions as field lookups of Step."""
+        """Return the conditions as field lookups of Step, all but `tags`."""
         checks = {
             "agent_id": self.agent_id,
             "model": self.model,
@@ -142,6 +117,7 @@ class StepConditions(BaseModel):
             "feedback": self.feedback,
             "feedback__isnull": None if self.has_feedback is None else not self.has_feedback,
             "id__in": [] if self.trace_ids else None,
+            "agent__project_id": self.project_id,
         }
         return {key: value for key, value in checks.items() if value is not None}
 

@@ -18,7 +18,13 @@ from agents.types import (
     TextPart,
     WhenBusy,
 )
-from agents.wire.approvals import ApprovalCreate, ClientTool, ToolReturnCreate, answer_message
+from agents.wire.approvals import (
+    ApprovalCreate,
+    ClientSkill,
+    ClientTool,
+    ToolReturnCreate,
+    answer_message,
+)
 from agents.wire.messages import MessageType
 from letta_site.core.errors import Invalid, Malformed
 
@@ -112,6 +118,7 @@ class LettaRequest(BaseModel):
     assistant_message_tool_kwarg: str = "message"
     include_return_message_types: list[MessageType] | None = None
     client_tools: list[ClientTool] | None = None
+    client_skills: list[ClientSkill] | None = Field(None, max_length=200)
     override_model: str | None = None
     override_system: str | None = None
     include_compaction_messages: bool = False
@@ -200,6 +207,7 @@ def run_input(
         override_model=given.override_model,
         override_system=given.override_system,
         client_tools=tuple(tool.row() for tool in given.client_tools or ()),
+        client_skills=tuple(skill.model_dump() for skill in given.client_skills or ()),
         request_config=shown,
         metadata={"run_type": run_type},
         callback_url=getattr(given, "callback_url", None),

@@ -1,15 +1,44 @@
 """Keyset paging, in one place. Cursors are ids; ties of the sort key are broken by id."""
 
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from django.db.models import F, Model, Q, QuerySet
+from pydantic import BaseModel
 
 from letta_site.core.errors import Invalid, NotFound
 from letta_site.core.types import PageQuery
 
 MAX_LIMIT = 1000
 
+Order = Literal["asc", "desc"]
 M = TypeVar("M", bound=Model)
+
+
+class Page(BaseModel):
+    """A page of a list as a caller asks for it. A limit above the highest means the highest.
+
+    A list that old clients turn around by `ascending` adds that as a field.
+    """
+
+    before: str | None = None
+    after: str | None = None
+    limit: int | None = None
+    order: Order | None = None
+    order_by: Literal["created_at"] = "created_at"
+
+    def query(self, *, limit: int, order: Order = "desc") -> PageQuery:
+        """Return the page, `limit` and `order` being what holds when nothing was said."""
+        return PageQuery(
+            limit=min(limit if self.limit is None else self.limit, MAX_LIMIT),
+            before=self.before,
+            after=self.after,
+            order=self.order or self._old_order() or order,
+            order_by=self.order_by,
+        )
+
+    def _old_order(self) -> Order | None:
+        ascending = getattr(self, "ascending", None)
+        return None if ascending is None else "asc" if ascending else "desc"
 
 
 def check_limit(limit: int) -> int:

@@ -5,19 +5,22 @@ from typing import Any
 from django.http import HttpRequest
 from ninja import Query, Router
 
+from letta_site.core.paging import Page
 from memory.services import blocks
 from memory.wire.blocks import BlockUpdate, CreateBlock, encode_block
 from memory.wire.ids import BlockId
-from memory.wire.queries import BlockConditions, BlockPage, BlockSearch
+from memory.wire.queries import BlockConditions, BlockSearch
 
 router = Router(tags=["blocks"])
 
 
 @router.get("/")
 def list_blocks(
-    request: HttpRequest, conditions: Query[BlockSearch], page: Query[BlockPage]
+    request: HttpRequest, conditions: Query[BlockSearch], page: Query[Page]
 ) -> list[dict[str, Any]]:
-    rows = blocks.list_blocks(request.auth, query=page.query(), **conditions.filters())
+    rows = blocks.list_blocks(
+        request.auth, query=page.query(limit=50, order="asc"), **conditions.filters()
+    )
     return [encode_block(row) for row in rows]
 
 

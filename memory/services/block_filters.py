@@ -1,14 +1,12 @@
 """Which blocks a list shows."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection
-from django.db.models import BooleanField, Count, Q, QuerySet
-from django.db.models.expressions import RawSQL
+from django.db.models import Count, Q, QuerySet
 
+from letta_site.core.json_lists import has_item
 from memory.models import Block
 
 
@@ -62,16 +60,7 @@ def filter_blocks(rows: "QuerySet[Block]", where: BlockFilter) -> "QuerySet[Bloc
 
 def _tagged(where: BlockFilter) -> Q:
     together = Q.AND if where.match_all_tags else Q.OR
-    return Q(*map(_has_tag, where.tags), _connector=together)
-
-
-def _has_tag(tag: str) -> Any:
-    # Django has no `contains` for JSON on SQLite.
-    if connection.vendor == "sqlite":
-        sql = 'EXISTS (SELECT 1 FROM json_each("memory_block"."tags") WHERE value = %s)'
-        return RawSQL(sql, [tag], output_field=BooleanField())
-    sql = '"memory_block"."tags" @> %s::jsonb'
-    return RawSQL(sql, [json.dumps([tag])], output_field=BooleanField())
+    return Q(*(has_item(Block, "tags", tag) for tag in where.tags), _connector=together)
 
 
 def _by_agent_count(rows: "QuerySet[Block]", where: BlockFilter) -> "QuerySet[Block]":

@@ -5,10 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel
 
-from letta_site.core.paging import MAX_LIMIT
-from letta_site.core.types import PageQuery
-
-Order = Literal["asc", "desc"]
+from letta_site.core.paging import Page
 
 
 def _aware(moment: datetime) -> datetime:
@@ -16,20 +13,6 @@ def _aware(moment: datetime) -> datetime:
 
 
 Moment = Annotated[datetime, AfterValidator(_aware)]
-
-
-class BlockPage(BaseModel):
-    """A page of blocks, oldest first unless something else is asked for."""
-
-    limit: int | None = 50
-    before: str | None = None
-    after: str | None = None
-    order: Order = "asc"
-    order_by: Literal["created_at"] = "created_at"
-
-    def query(self) -> PageQuery:
-        limit = MAX_LIMIT if self.limit is None else min(self.limit, MAX_LIMIT)
-        return PageQuery(limit, self.before, self.after, self.order, self.order_by)
 
 
 class BlockConditions(BaseModel):
@@ -73,20 +56,11 @@ _RENAMED = {
 }
 
 
-class PassagePage(BaseModel):
-    """A page of passages, oldest first unless something else is asked for."""
+class PassagePage(Page):
+    """A page of passages."""
 
-    limit: int | None = 100
-    before: str | None = None
-    after: str | None = None
     search: str | None = None
     ascending: bool | None = None
-    order: Order | None = None
-
-    def query(self) -> PageQuery:
-        limit = MAX_LIMIT if self.limit is None else min(self.limit, MAX_LIMIT)
-        old: Order = "desc" if self.ascending is False else "asc"
-        return PageQuery(limit, self.before, self.after, self.order or old)
 
 
 class PassageSearch(BaseModel):

@@ -10,19 +10,8 @@ from agents.models import Run
 from letta_site.core.aio import in_db
 from tests.app.conftest import Api
 from tests.app.posting import play, post
-from tests.fakes.openai_server import FakeOpenAI
 
 MODEL = "openai/gpt-4o-mini"
-
-
-def use(settings: Any, fake_openai: FakeOpenAI) -> FakeOpenAI:
-    """Let the product ask the fake provider."""
-    settings.PROVIDER_VARIABLES = {
-        "OPENAI_API_KEY": "sk-test",
-        "OPENAI_BASE_URL": fake_openai.base_url,
-    }
-    settings.LLM_TRIES = 1
-    return fake_openai
 
 
 def make(api: Api, **body: Any) -> Any:

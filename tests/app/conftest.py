@@ -13,6 +13,7 @@ from django.test import Client
 
 from letta_site.core.ids import DEFAULT_ORG_ID, DEFAULT_USER_ID
 from letta_site.core.types import Actor
+from tests.fakes.openai_server import FakeOpenAI
 
 
 # Models cannot be imported here: pytest reads this file before it knows the settings.
@@ -70,12 +71,34 @@ def _forget_sign_ins() -> None:
 
 
 @pytest.fixture
+def openai(settings: Any, fake_openai: FakeOpenAI) -> FakeOpenAI:
+    """The fake provider, as the one that the product asks; what fails there fails at once."""
+    settings.PROVIDER_VARIABLES = {
+        "OPENAI_API_KEY": "sk-test",
+        "OPENAI_BASE_URL": fake_openai.base_url,
+    }
+    settings.LLM_TRIES = 1
+    return fake_openai
+
+
+@pytest.fixture
 def agent(api: Api) -> dict[str, Any]:
     """An agent of the owner, as the API shows it, with the blocks `human` and `persona`."""
     blocks = [{"label": "human", "value": "Name: Ada"}, {"label": "persona", "value": "Kind."}]
     answer = api.send("POST", "/v1/agents/", {"model": "letta/demo", "memory_blocks": blocks})
     assert answer.status_code == 200, answer.content
     return answer.json()
+
+
+@pytest.fixture
+def guarded(api: Api, openai: FakeOpenAI) -> Any:
+    """An agent whose memory_insert needs approval, and whose search does not."""
+    body = {
+        "model": "openai/gpt-4o-mini",
+        "memory_blocks": [{"label": "human", "value": "Bob"}],
+        "tool_rules": [{"type": "requires_approval", "tool_name": "memory_insert"}],
+    }
+    return api.send("POST", "/v1/agents/", body).json()
 
 
 @pytest.fixture

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from tests.app.company import fetch, make, names, say, use
+from tests.app.company import fetch, make, names, say
 from tests.app.conftest import Api
 from tests.fakes.openai_replies import Call, Reply
 from tests.fakes.openai_server import FakeOpenAI
@@ -41,11 +39,6 @@ HEARTBEATS = {"memgpt_v2_agent", "memgpt_agent", "split_thread_agent", "voice_co
 THINKING = HEARTBEATS - {"voice_convo_agent"}
 TERMINAL = {"send_message", "memory_finish_edits", "finish_rethinking_memory"}
 every_type = pytest.mark.parametrize("agent_type", TOOLS)
-
-
-@pytest.fixture
-def openai(settings: Any, fake_openai: FakeOpenAI) -> FakeOpenAI:
-    return use(settings, fake_openai)
 
 
 @every_type

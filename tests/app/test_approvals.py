@@ -31,31 +31,10 @@ EDIT = Call("memory_insert", {"label": "human", "new_string": "Oslo."}, "call_ed
 LOOK = Call("conversation_search", {"query": "fjord"}, "call_look")
 
 
-@pytest.fixture
-def openai(settings: Any, fake_openai: FakeOpenAI) -> FakeOpenAI:
-    settings.PROVIDER_VARIABLES = {
-        "OPENAI_API_KEY": "sk-test",
-        "OPENAI_BASE_URL": fake_openai.base_url,
-    }
-    settings.LLM_TRIES = 1
-    return fake_openai
-
-
-@pytest.fixture
-def agent(api: Api, openai: FakeOpenAI) -> Any:
-    """An agent whose memory_insert needs approval, and whose search does not."""
-    body = {
-        "model": "openai/gpt-4o-mini",
-        "memory_blocks": [{"label": "human", "value": "Bob"}],
-        "tool_rules": [{"type": "requires_approval", "tool_name": "memory_insert"}],
-    }
-    return api.send("POST", "/v1/agents/", body).json()
-
-
-def pause(agent: Any, openai: FakeOpenAI, *calls: Call, text: str = "") -> Any:
+def pause(guarded: Any, openai: FakeOpenAI, *calls: Call, text: str = "") -> Any:
     """Send a message that leads to a request for approval; return the request."""
     openai.push(Reply(text=text, calls=calls or (EDIT,)))
-    answer = send(agent["id"], HELLO).json()
+    answer = send(guarded["id"], HELLO).json()
     assert answer["stop_reason"]["stop_reason"] == "requires_approval", answer
     return answer["messages"][-1]
 
@@ -72,49 +51,51 @@ def types(messages: list[Any]) -> list[str]:
     return [message["message_type"] for message in messages]
 
 
-def history(api: Api, agent: Any) -> list[Any]:
-    found: list[Any] = api.get(f"/v1/agents/{agent['id']}/messages").json()
+def history(api: Api, guarded: Any) -> list[Any]:
+    found: list[Any] = api.get(f"/v1/agents/{guarded['id']}/messages").json()
     return found
 
 
-def value(agent: Any) -> str:
+def value(guarded: Any) -> str:
     return str(Block.objects.get().value)
 
 
-def test_a_call_waits_and_nothing_is_done(api: Api, agent: Any, openai: FakeOpenAI) -> None:
-    request = pause(agent, openai)
+def test_a_call_waits_and_nothing_is_done(api: Api, guarded: Any, openai: FakeOpenAI) -> None:
+    request = pause(guarded, openai)
     assert request["message_type"] == "approval_request_message"
     assert request["tool_call"] == request["tool_calls"][0]
     assert request["tool_call"]["tool_call_id"] == "call_edit"
     assert request["otid"] == request["id"]
-    assert value(agent) == "Bob"
+    assert value(guarded) == "Bob"
     run = Run.objects.get()
     assert (run.status, run.stop_reason) == ("completed", "requires_approval")
-    shown = api.get(f"/v1/agents/{agent['id']}?include=agent.pending_approval").json()
+    shown = api.get(f"/v1/agents/{guarded['id']}?include=agent.pending_approval").json()
     assert shown["last_stop_reason"] == "requires_approval"
     assert shown["pending_approval"] == request
-    assert history(api, agent)[-1] == request
+    assert history(api, guarded)[-1] == request
 
 
-def test_the_requests_id_is_one_below_that_of_what_was_said(agent: Any, openai: FakeOpenAI) -> None:
+def test_the_requests_id_is_one_below_that_of_what_was_said(
+    guarded: Any, openai: FakeOpenAI
+) -> None:
     openai.push(Reply(text="May I?", calls=(EDIT,)))
-    said, request = send(agent["id"], HELLO).json()["messages"]
+    said, request = send(guarded["id"], HELLO).json()["messages"]
     assert types([said, request]) == ["assistant_message", "approval_request_message"]
     below = int(said["id"].removeprefix("message-").replace("-", ""), 16) - 1
     assert int(request["id"].removeprefix("message-").replace("-", ""), 16) == below
 
 
 def test_approving_carries_the_call_out_and_goes_on(
-    api: Api, agent: Any, openai: FakeOpenAI, owner: Actor
+    api: Api, guarded: Any, openai: FakeOpenAI, owner: Actor
 ) -> None:
-    request = pause(agent, openai, text="May I?")
+    request = pause(guarded, openai, text="May I?")
     openai.push("Noted.")
-    given = send(agent["id"], answer(verdict())).json()
+    given = send(guarded["id"], answer(verdict())).json()
     returned, said = given["messages"]
     assert types(given["messages"]) == ["tool_return_message", "assistant_message"]
     assert (returned["status"], returned["tool_call_id"]) == ("success", "call_edit")
     assert given["stop_reason"]["stop_reason"] == "end_turn"
-    assert value(agent) == "Bob\nOslo."
+    assert value(guarded) == "Bob\nOslo."
     # The rest of the step that waited belongs to it; the words after it to a new one.
     assert returned["step_id"] == request["step_id"] != said["step_id"]
     assert Step.objects.count() == 2
@@ -124,66 +105,66 @@ def test_approving_carries_the_call_out_and_goes_on(
     asked = openai.chats[-1]["messages"]
     assert [one["role"] for one in asked] == ["system", "user", "assistant", "tool"]
     assert asked[2]["content"] == "May I?"
-    shown = api.get(f"/v1/agents/{agent['id']}").json()
+    shown = api.get(f"/v1/agents/{guarded['id']}").json()
     assert (shown["pending_approval"], shown["last_stop_reason"]) == (None, "end_turn")
-    response = history(api, agent)[-3]
+    response = history(api, guarded)[-3]
     assert response["message_type"] == "approval_response_message"
     assert response["approvals"] == [verdict(reason=None)]
     assert (response["approve"], response["approval_request_id"]) == (True, request["id"])
 
 
 @pytest.mark.parametrize("by", ["request", "call", "nothing"])
-def test_the_old_form_answers_all_calls(agent: Any, openai: FakeOpenAI, by: str) -> None:
-    request = pause(agent, openai)
+def test_the_old_form_answers_all_calls(guarded: Any, openai: FakeOpenAI, by: str) -> None:
+    request = pause(guarded, openai)
     wanted = {"request": request["id"], "call": "call_edit", "nothing": None}[by]
     openai.push("Fine.")
     body = {"approve": False, "approval_request_id": wanted, "reason": "Not now"}
-    messages = send(agent["id"], {"messages": [body]}).json()["messages"]
+    messages = send(guarded["id"], {"messages": [body]}).json()["messages"]
     assert messages[0]["status"] == "error"
     assert messages[0]["tool_return"] == (
         "Error: request to call tool denied. User reason: Not now"
     )
     assert openai.chats[-1]["messages"][-1]["content"] == messages[0]["tool_return"]
-    assert value(agent) == "Bob"
+    assert value(guarded) == "Bob"
 
 
-def test_a_denial_without_a_reason_says_so(agent: Any, openai: FakeOpenAI) -> None:
-    pause(agent, openai)
+def test_a_denial_without_a_reason_says_so(guarded: Any, openai: FakeOpenAI) -> None:
+    pause(guarded, openai)
     openai.push("Fine.")
-    messages = send(agent["id"], answer(verdict(approve=False))).json()["messages"]
+    messages = send(guarded["id"], answer(verdict(approve=False))).json()["messages"]
     assert "denied. User reason: none given" in messages[0]["tool_return"]
 
 
-def test_calls_beside_it_wait_with_it(agent: Any, openai: FakeOpenAI) -> None:
+def test_calls_beside_it_wait_with_it(guarded: Any, openai: FakeOpenAI) -> None:
     openai.push(Reply(text="Both.", calls=(LOOK, EDIT)))
-    messages = send(agent["id"], HELLO).json()["messages"]
+    messages = send(guarded["id"], HELLO).json()["messages"]
     assert types(messages) == ["assistant_message", "tool_call_message", "approval_request_message"]
     assert not ToolCall.objects.exists()
     openai.push("Done.")
-    messages = send(agent["id"], answer(verdict())).json()["messages"]
+    messages = send(guarded["id"], answer(verdict())).json()["messages"]
     returned = messages[0]["tool_returns"]
     assert [one["tool_call_id"] for one in returned] == ["call_look", "call_edit"]
     called = openai.chats[-1]["messages"][2]["tool_calls"]
     assert [one["id"] for one in called] == ["call_look", "call_edit"]
 
 
-def test_some_are_approved_and_some_are_not(agent: Any, openai: FakeOpenAI) -> None:
+def test_some_are_approved_and_some_are_not(guarded: Any, openai: FakeOpenAI) -> None:
     other = Call("memory_insert", {"label": "human", "new_string": "Rome."}, "call_rome")
-    request = pause(agent, openai, EDIT, other)
+    request = pause(guarded, openai, EDIT, other)
     assert [one["tool_call_id"] for one in request["tool_calls"]] == ["call_edit", "call_rome"]
     openai.push("Done.")
     body = answer(verdict("call_rome", approve=False, reason="no"), verdict())
-    messages = send(agent["id"], body).json()["messages"]
+    messages = send(guarded["id"], body).json()["messages"]
     assert [one["status"] for one in messages[0]["tool_returns"]] == ["success", "error"]
-    assert value(agent) == "Bob\nOslo."
+    assert value(guarded) == "Bob\nOslo."
 
 
-def test_words_may_come_with_the_answer(api: Api, agent: Any, openai: FakeOpenAI) -> None:
-    pause(agent, openai)
+def test_words_may_come_with_the_answer(api: Api, guarded: Any, openai: FakeOpenAI) -> None:
+    pause(guarded, openai)
     openai.push("Hi again.")
     body = answer(verdict())
     body["messages"].append({"role": "user", "content": "And then greet me."})
-    assert send(agent["id"], body).json()["messages"][-1]["content"] == "Hi again."
+    assert send(guarded["id"], body).json()["messages"][-1]["content"] == "Hi again."
     asked = openai.chats[-1]["messages"]
     assert [one["role"] for one in asked] == ["system", "user", "assistant", "tool", "user"]
     assert asked[-1]["content"] == "And then greet me."
@@ -201,14 +182,14 @@ def test_words_may_come_with_the_answer(api: Api, agent: Any, openai: FakeOpenAI
     ],
 )
 def test_an_answer_to_something_else_is_refused(
-    agent: Any, openai: FakeOpenAI, body: Any, text: str
+    guarded: Any, openai: FakeOpenAI, body: Any, text: str
 ) -> None:
-    pause(agent, openai)
-    refused = send(agent["id"], body)
+    pause(guarded, openai)
+    refused = send(guarded["id"], body)
     assert (refused.status_code, text in refused.json()["detail"]) == (400, True)
     assert Run.objects.count() == 1
     openai.push("Done.")
-    assert send(agent["id"], answer(verdict())).status_code == 200
+    assert send(guarded["id"], answer(verdict())).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -219,24 +200,24 @@ def test_an_answer_to_something_else_is_refused(
         {"type": "tool_return", "tool_returns": [{"tool_call_id": "x", "tool_return": "y"}]},
     ],
 )
-def test_an_incomplete_answer_is_malformed(agent: Any, openai: FakeOpenAI, item: Any) -> None:
-    assert send(agent["id"], {"messages": [item]}).status_code == 422
+def test_an_incomplete_answer_is_malformed(guarded: Any, openai: FakeOpenAI, item: Any) -> None:
+    assert send(guarded["id"], {"messages": [item]}).status_code == 422
 
 
-def test_an_answer_to_nothing_is_refused(agent: Any, openai: FakeOpenAI) -> None:
-    refused = send(agent["id"], answer(verdict()))
+def test_an_answer_to_nothing_is_refused(guarded: Any, openai: FakeOpenAI) -> None:
+    refused = send(guarded["id"], answer(verdict()))
     assert (refused.status_code, refused.json()["detail"]) == (
         400,
         "INVALID_ARGUMENT: No tool call waits for an approval, so there is nothing to answer.",
     )
 
 
-def test_words_are_refused_while_calls_wait(agent: Any, openai: FakeOpenAI) -> None:
-    request = pause(agent, openai)
+def test_words_are_refused_while_calls_wait(guarded: Any, openai: FakeOpenAI) -> None:
+    request = pause(guarded, openai)
     for refused in (
-        send(agent["id"], HELLO),
-        play(lambda: post(f"/v1/agents/{agent['id']}/messages/stream", HELLO)),
-        play(lambda: post(f"/v1/agents/{agent['id']}/messages/async", HELLO)),
+        send(guarded["id"], HELLO),
+        play(lambda: post(f"/v1/agents/{guarded['id']}/messages/stream", HELLO)),
+        play(lambda: post(f"/v1/agents/{guarded['id']}/messages/async", HELLO)),
     ):
         assert refused.status_code == 409
         detail = refused.json()["detail"]
@@ -247,11 +228,13 @@ def test_words_are_refused_while_calls_wait(agent: Any, openai: FakeOpenAI) -> N
     assert Run.objects.count() == 1
 
 
-def test_words_that_were_queued_before_the_request_are_told(agent: Any, openai: FakeOpenAI) -> None:
+def test_words_that_were_queued_before_the_request_are_told(
+    guarded: Any, openai: FakeOpenAI
+) -> None:
     openai.answer_with(lambda _: Reply(calls=(EDIT,), delay_s=0.3))
 
     async def scenario() -> Any:
-        path = f"/v1/agents/{agent['id']}/messages"
+        path = f"/v1/agents/{guarded['id']}/messages"
         first = asyncio.create_task(post(path, HELLO))
         await asyncio.sleep(0.1)
         second = await post(path, {"input": "and this"})
@@ -263,24 +246,26 @@ def test_words_that_were_queued_before_the_request_are_told(agent: Any, openai: 
     assert second.json()["detail"]["pending_request_id"] == first.json()["messages"][-1]["id"]
 
 
-def test_the_same_answer_again_does_nothing_twice(api: Api, agent: Any, openai: FakeOpenAI) -> None:
-    request = pause(agent, openai)
+def test_the_same_answer_again_does_nothing_twice(
+    api: Api, guarded: Any, openai: FakeOpenAI
+) -> None:
+    request = pause(guarded, openai)
     openai.push("Noted.", "As I said.", "Yes, yes.")
-    send(agent["id"], answer(verdict()))
-    again = send(agent["id"], answer(verdict()))
+    send(guarded["id"], answer(verdict()))
+    again = send(guarded["id"], answer(verdict()))
     assert again.json()["messages"][-1]["content"] == "As I said."
     old = {"messages": [{"approve": True, "approval_request_id": request["id"]}]}
-    assert send(agent["id"], old).json()["messages"][-1]["content"] == "Yes, yes."
+    assert send(guarded["id"], old).json()["messages"][-1]["content"] == "Yes, yes."
     assert ToolCall.objects.count() == 1
-    assert value(agent) == "Bob\nOslo."
+    assert value(guarded) == "Bob\nOslo."
 
 
-def test_two_answers_at_once_are_one_execution(agent: Any, openai: FakeOpenAI) -> None:
-    pause(agent, openai)
+def test_two_answers_at_once_are_one_execution(guarded: Any, openai: FakeOpenAI) -> None:
+    pause(guarded, openai)
     openai.answer_with(lambda _: Reply("Noted.", delay_s=0.3))
 
     async def scenario() -> Any:
-        path = f"/v1/agents/{agent['id']}/messages"
+        path = f"/v1/agents/{guarded['id']}/messages"
         return await asyncio.gather(*(post(path, answer(verdict())) for _ in range(4)))
 
     found = sorted(response.status_code for response in play(scenario))
@@ -288,12 +273,12 @@ def test_two_answers_at_once_are_one_execution(agent: Any, openai: FakeOpenAI) -
     assert ToolCall.objects.count() == 1
 
 
-def test_the_same_answer_succeeds_after_a_cancel(agent: Any, openai: FakeOpenAI) -> None:
-    pause(agent, openai)
+def test_the_same_answer_succeeds_after_a_cancel(guarded: Any, openai: FakeOpenAI) -> None:
+    pause(guarded, openai)
     openai.answer_with(lambda _: Reply("late", delay_s=3))
 
     async def scenario() -> Any:
-        path = f"/v1/agents/{agent['id']}/messages"
+        path = f"/v1/agents/{guarded['id']}/messages"
         task = asyncio.create_task(post(path, answer(verdict())))
         await asyncio.sleep(0.3)
         await post(f"{path}/cancel", {})
@@ -301,39 +286,39 @@ def test_the_same_answer_succeeds_after_a_cancel(agent: Any, openai: FakeOpenAI)
 
     assert play(scenario)["stop_reason"]["stop_reason"] == "cancelled"
     openai.answer_with(lambda _: Reply("Here I am."))
-    again = send(agent["id"], answer(verdict())).json()
+    again = send(guarded["id"], answer(verdict())).json()
     assert again["messages"][-1]["content"] == "Here I am."
     assert ToolCall.objects.count() == 1
 
 
-def test_cancelling_denies_what_waits(api: Api, agent: Any, openai: FakeOpenAI) -> None:
+def test_cancelling_denies_what_waits(api: Api, guarded: Any, openai: FakeOpenAI) -> None:
     openai.push(Reply(calls=(LOOK, EDIT)))
-    send(agent["id"], HELLO)
+    send(guarded["id"], HELLO)
     run = Run.objects.get()
-    told = api.send("POST", f"/v1/agents/{agent['id']}/messages/cancel", {})
+    told = api.send("POST", f"/v1/agents/{guarded['id']}/messages/cancel", {})
     assert (told.status_code, told.json()) == (200, {run.id: "cancelled"})
     run.refresh_from_db()
     assert (run.status, run.stop_reason) == ("cancelled", "cancelled")
-    response, returned = history(api, agent)[-2:]
+    response, returned = history(api, guarded)[-2:]
     assert (response["message_type"], response["approve"]) == ("approval_response_message", False)
     assert [one["status"] for one in returned["tool_returns"]] == ["error", "error"]
-    shown = api.get(f"/v1/agents/{agent['id']}").json()
+    shown = api.get(f"/v1/agents/{guarded['id']}").json()
     assert (shown["pending_approval"], shown["last_stop_reason"]) == (None, "cancelled")
     openai.push("Hi.")
-    assert send(agent["id"], HELLO).status_code == 200
-    assert value(agent) == "Bob"
-    assert api.send("POST", f"/v1/agents/{agent['id']}/messages/cancel", {}).status_code == 409
+    assert send(guarded["id"], HELLO).status_code == 200
+    assert value(guarded) == "Bob"
+    assert api.send("POST", f"/v1/agents/{guarded['id']}/messages/cancel", {}).status_code == 409
 
 
-def test_nobody_answered_in_time(api: Api, agent: Any, openai: FakeOpenAI, settings: Any) -> None:
-    request = pause(agent, openai)
+def test_nobody_answered_in_time(api: Api, guarded: Any, openai: FakeOpenAI, settings: Any) -> None:
+    request = pause(guarded, openai)
     settings.APPROVAL_TIMEOUT_MIN = 15
     Message.objects.filter(pk=request["id"]).update(created_at=F("created_at") - timedelta(hours=1))
     openai.push("Hello.")
-    assert send(agent["id"], HELLO).json()["messages"][-1]["content"] == "Hello."
+    assert send(guarded["id"], HELLO).json()["messages"][-1]["content"] == "Hello."
     told = [one for one in openai.chats[-1]["messages"] if one["role"] == "tool"]
     assert "denied. User reason: nobody answered in time" in told[0]["content"]
-    assert types(history(api, agent))[-4:] == [
+    assert types(history(api, guarded))[-4:] == [
         "approval_response_message",
         "tool_return_message",
         "user_message",
@@ -342,18 +327,18 @@ def test_nobody_answered_in_time(api: Api, agent: Any, openai: FakeOpenAI, setti
 
 
 @pytest.mark.parametrize("minutes", [0, 120])
-def test_patience_can_be_set(agent: Any, openai: FakeOpenAI, settings: Any, minutes: int) -> None:
-    request = pause(agent, openai)
+def test_patience_can_be_set(guarded: Any, openai: FakeOpenAI, settings: Any, minutes: int) -> None:
+    request = pause(guarded, openai)
     settings.APPROVAL_TIMEOUT_MIN = minutes
     Message.objects.filter(pk=request["id"]).update(created_at=F("created_at") - timedelta(hours=1))
-    assert send(agent["id"], HELLO).status_code == 409
+    assert send(guarded["id"], HELLO).status_code == 409
 
 
-def test_what_waits_survives_a_restart(agent: Any, openai: FakeOpenAI) -> None:
-    pause(agent, openai)
+def test_what_waits_survives_a_restart(guarded: Any, openai: FakeOpenAI) -> None:
+    pause(guarded, openai)
     play(boot.start)
     openai.push("Noted.")
-    assert send(agent["id"], answer(verdict())).json()["messages"][0]["status"] == "success"
+    assert send(guarded["id"], answer(verdict())).json()["messages"][0]["status"] == "success"
 
 
 def cut_short(owner: Actor, agent: Any, *rows: Any, **options: Any) -> str:
@@ -375,10 +360,10 @@ def start_and_finish() -> None:
 
 @pytest.mark.parametrize("deaths", [1, 3])
 def test_a_run_that_died_with_approved_calls_goes_on_without_making_them_again(
-    owner: Actor, agent: Any, openai: FakeOpenAI, deaths: int
+    owner: Actor, guarded: Any, openai: FakeOpenAI, deaths: int
 ) -> None:
-    pause(agent, openai, LOOK, EDIT)
-    run_id = cut_short(owner, agent, verdict())
+    pause(guarded, openai, LOOK, EDIT)
+    run_id = cut_short(owner, guarded, verdict())
     for _ in range(deaths - 1):
         runs.resume_interrupted()
         assert begin_run(run_id) is not None
@@ -390,18 +375,18 @@ def test_a_run_that_died_with_approved_calls_goes_on_without_making_them_again(
     (returned,) = Message.objects.filter(role="tool")
     assert [one["tool_call_id"] for one in returned.tool_returns] == ["call_look", "call_edit"]
     assert all("interrupted" in one["text"] for one in returned.tool_returns)
-    assert find_trouble(owner, agent["id"]) == []
+    assert find_trouble(owner, guarded["id"]) == []
     told = [one for one in openai.chats[-1]["messages"] if one["role"] == "tool"]
     assert ["interrupted" in one["content"] for one in told] == [True, True]
     openai.push("Fine.")
-    assert send(agent["id"], HELLO).status_code == 200
+    assert send(guarded["id"], HELLO).status_code == 200
 
 
 def test_what_is_known_of_calls_that_a_crash_cut_short_is_kept(
-    owner: Actor, agent: Any, openai: FakeOpenAI
+    owner: Actor, guarded: Any, openai: FakeOpenAI
 ) -> None:
-    pause(agent, openai)
-    cut_short(owner, agent, verdict(approve=False, reason="Not now."))
+    pause(guarded, openai)
+    cut_short(owner, guarded, verdict(approve=False, reason="Not now."))
     openai.push("All right.")
     start_and_finish()
     (returned,) = Message.objects.filter(role="tool")
@@ -410,46 +395,46 @@ def test_what_is_known_of_calls_that_a_crash_cut_short_is_kept(
 
 @pytest.mark.parametrize("way", ["too many restarts", "unstuck", "broken"])
 def test_however_a_run_with_approved_calls_ends_they_have_returns(
-    owner: Actor, agent: Any, openai: FakeOpenAI, way: str
+    owner: Actor, guarded: Any, openai: FakeOpenAI, way: str
 ) -> None:
-    pause(agent, openai, LOOK, EDIT)
-    run_id = cut_short(owner, agent, verdict())
+    pause(guarded, openai, LOOK, EDIT)
+    run_id = cut_short(owner, guarded, verdict())
     if way == "too many restarts":
         Run.objects.filter(pk=run_id).update(options={"resumes": runs.MOST_RESUMES})
         runs.resume_interrupted()
     elif way == "unstuck":
-        unstick(owner, agent["id"])
+        unstick(owner, guarded["id"])
     else:
         runs.end_run(run_id, "error", Failure("internal_error", "Broken."))
     assert Run.objects.get(pk=run_id).status == "failed"
-    assert find_trouble(owner, agent["id"]) == []
+    assert find_trouble(owner, guarded["id"]) == []
     openai.push("Fine.")
-    assert send(agent["id"], HELLO).json()["stop_reason"]["stop_reason"] == "end_turn"
+    assert send(guarded["id"], HELLO).json()["stop_reason"]["stop_reason"] == "end_turn"
     told = [one for one in openai.chats[-1]["messages"] if one["role"] == "tool"]
     assert all("interrupted" in one["content"] for one in told)
 
 
-def test_streams_tell_the_request_whole(agent: Any, openai: FakeOpenAI) -> None:
+def test_streams_tell_the_request_whole(guarded: Any, openai: FakeOpenAI) -> None:
     openai.push(Reply(text="May I?", calls=(EDIT,)))
-    found = stream(agent["id"], {**HELLO, "stream_tokens": True})
+    found = stream(guarded["id"], {**HELLO, "stream_tokens": True})
     (request,) = found.of_type("approval_request_message")
     assert request["tool_call"]["arguments"] == EDIT.arguments_text
     assert not found.of_type("tool_call_message")
     assert found.types[-2:] == ["stop_reason", "usage_statistics"]
     assert found.of_type("stop_reason")[0]["stop_reason"] == "requires_approval"
     openai.push("Noted.")
-    rest: Stream = stream(agent["id"], {**answer(verdict()), "stream_tokens": True})
+    rest: Stream = stream(guarded["id"], {**answer(verdict()), "stream_tokens": True})
     assert rest.types[1] == "tool_return_message"
     assert rest.of_type("stop_reason")[0]["stop_reason"] == "end_turn"
 
 
-def test_an_async_answer_is_a_run(api: Api, agent: Any, openai: FakeOpenAI) -> None:
-    pause(agent, openai)
+def test_an_async_answer_is_a_run(api: Api, guarded: Any, openai: FakeOpenAI) -> None:
+    pause(guarded, openai)
     openai.push("Noted.")
     actor = Actor(Agent.objects.get().org_id, "")
 
     async def scenario() -> Any:
-        path = f"/v1/agents/{agent['id']}/messages/async"
+        path = f"/v1/agents/{guarded['id']}/messages/async"
         run = (await post(path, answer(verdict()))).json()
         while True:
             row = await in_db(runs.get_run, actor, run["id"])
@@ -458,26 +443,26 @@ def test_an_async_answer_is_a_run(api: Api, agent: Any, openai: FakeOpenAI) -> N
             await asyncio.sleep(0.02)
 
     assert play(scenario).stop_reason == "end_turn"
-    assert value(agent) == "Bob\nOslo."
+    assert value(guarded) == "Bob\nOslo."
 
 
 def test_the_window_can_be_looked_at_while_calls_wait(
-    api: Api, agent: Any, openai: FakeOpenAI
+    api: Api, guarded: Any, openai: FakeOpenAI
 ) -> None:
-    pause(agent, openai)
-    shown = api.get(f"/v1/agents/{agent['id']}/context")
+    pause(guarded, openai)
+    shown = api.get(f"/v1/agents/{guarded['id']}/context")
     assert shown.status_code == 200
     assert shown.json()["messages"][-1]["role"] == "approval"
-    preview = api.send("POST", f"/v1/agents/{agent['id']}/messages/preview-raw-payload", HELLO)
+    preview = api.send("POST", f"/v1/agents/{guarded['id']}/messages/preview-raw-payload", HELLO)
     assert preview.status_code == 200
 
 
-def test_a_reset_forgets_what_waits(api: Api, agent: Any, openai: FakeOpenAI) -> None:
-    pause(agent, openai)
-    assert api.send("PATCH", f"/v1/agents/{agent['id']}/reset-messages", {}).status_code == 200
+def test_a_reset_forgets_what_waits(api: Api, guarded: Any, openai: FakeOpenAI) -> None:
+    pause(guarded, openai)
+    assert api.send("PATCH", f"/v1/agents/{guarded['id']}/reset-messages", {}).status_code == 200
     assert not Conversation.objects.filter(pending__isnull=False).exists()
     openai.push("Hello.")
-    assert send(agent["id"], HELLO).status_code == 200
+    assert send(guarded["id"], HELLO).status_code == 200
 
 
 def test_a_heartbeat_agent_goes_on_after_the_answer(api: Api, openai: FakeOpenAI) -> None:
@@ -490,26 +475,26 @@ def test_a_heartbeat_agent_goes_on_after_the_answer(api: Api, openai: FakeOpenAI
             {"type": "exit_loop", "tool_name": "send_message"},
         ],
     }
-    agent = api.send("POST", "/v1/agents/", body).json()
+    guarded = api.send("POST", "/v1/agents/", body).json()
     wish = Call("memory_insert", {**EDIT.arguments, "request_heartbeat": True}, "call_edit")
-    pause(agent, openai, wish)
+    pause(guarded, openai, wish)
     openai.push(Reply(calls=(Call("send_message", {"message": "Noted."}),)))
-    given = send(agent["id"], answer(verdict())).json()
+    given = send(guarded["id"], answer(verdict())).json()
     assert types(given["messages"]) == ["tool_return_message", "assistant_message"]
     assert given["stop_reason"]["stop_reason"] == "end_turn"
     assert '"heartbeat"' in openai.chats[-1]["messages"][-1]["content"]
 
 
-def test_approval_can_be_asked_for_and_not(api: Api, agent: Any, openai: FakeOpenAI) -> None:
-    path = f"/v1/agents/{agent['id']}/tools/approval/memory_insert?requires_approval=false"
+def test_approval_can_be_asked_for_and_not(api: Api, guarded: Any, openai: FakeOpenAI) -> None:
+    path = f"/v1/agents/{guarded['id']}/tools/approval/memory_insert?requires_approval=false"
     api.send("PATCH", path)
     openai.push(Reply(calls=(EDIT,)), "Noted.")
-    assert send(agent["id"], HELLO).json()["stop_reason"]["stop_reason"] == "end_turn"
+    assert send(guarded["id"], HELLO).json()["stop_reason"]["stop_reason"] == "end_turn"
     api.send("PATCH", path.replace("false", "true"))
-    pause(agent, openai)
+    pause(guarded, openai)
 
 
-def test_a_tool_can_always_ask_for_approval(api: Api, agent: Any, openai: FakeOpenAI) -> None:
+def test_a_tool_can_always_ask_for_approval(api: Api, guarded: Any, openai: FakeOpenAI) -> None:
     Tool.objects.filter(name="conversation_search").update(default_requires_approval=True)
     made = api.send("POST", "/v1/agents/", {"model": "openai/gpt-4o-mini"}).json()
     pause(made, openai, LOOK)
@@ -527,9 +512,9 @@ def test_a_foreign_agent_cannot_be_answered(
 
 
 def test_a_message_to_an_agent_costs_no_more_queries(
-    owner: Actor, agent: Any, openai: FakeOpenAI, django_assert_max_num_queries: Any
+    owner: Actor, guarded: Any, openai: FakeOpenAI, django_assert_max_num_queries: Any
 ) -> None:
-    given = RunInput(agent["id"], (InputMessage("user", (TextPart("hi"),)),))
+    given = RunInput(guarded["id"], (InputMessage("user", (TextPart("hi"),)),))
     with django_assert_max_num_queries(5):
         runs.open_run(owner, given)
 
@@ -541,32 +526,32 @@ def test_an_agent_without_a_buffer_keeps_the_turn_that_waits(api: Api, openai: F
         "tools": ["conversation_search"],
         "tool_rules": [{"type": "requires_approval", "tool_name": "conversation_search"}],
     }
-    agent = api.send("POST", "/v1/agents/", body).json()
-    pause(agent, openai, LOOK)
+    guarded = api.send("POST", "/v1/agents/", body).json()
+    pause(guarded, openai, LOOK)
     openai.push("Nothing.")
-    assert send(agent["id"], answer(verdict("call_look"))).status_code == 200
+    assert send(guarded["id"], answer(verdict("call_look"))).status_code == 200
     roles = [one["role"] for one in openai.chats[-1]["messages"]]
     assert roles == ["system", "user", "assistant", "tool"]
 
 
 def test_what_waits_costs_no_query_more_an_agent(
-    api: Api, agent: Any, openai: FakeOpenAI, django_assert_max_num_queries: Any
+    api: Api, guarded: Any, openai: FakeOpenAI, django_assert_max_num_queries: Any
 ) -> None:
-    pause(agent, openai)
+    pause(guarded, openai)
     with django_assert_max_num_queries(10):
         (shown,) = api.get("/v1/agents/").json()
     assert shown["pending_approval"]["tool_call"]["name"] == "memory_insert"
 
 
-def test_deleting_an_agent_that_waits(api: Api, agent: Any, openai: FakeOpenAI) -> None:
-    pause(agent, openai)
-    assert api.send("DELETE", f"/v1/agents/{agent['id']}").status_code == 200
+def test_deleting_an_agent_that_waits(api: Api, guarded: Any, openai: FakeOpenAI) -> None:
+    pause(guarded, openai)
+    assert api.send("DELETE", f"/v1/agents/{guarded['id']}").status_code == 200
     assert not Message.objects.exists()
 
 
-def test_an_odd_reason_is_kept_as_far_as_it_can_be(agent: Any, openai: FakeOpenAI) -> None:
-    request = pause(agent, openai)
+def test_an_odd_reason_is_kept_as_far_as_it_can_be(guarded: Any, openai: FakeOpenAI) -> None:
+    request = pause(guarded, openai)
     openai.push("Fine.")
     body = {"approve": False, "approval_request_id": request["id"], "reason": "no\ud800"}
-    told = send(agent["id"], {"messages": [body]}).json()["messages"][0]["tool_return"]
+    told = send(guarded["id"], {"messages": [body]}).json()["messages"][0]["tool_return"]
     assert told.endswith("no\ufffd")

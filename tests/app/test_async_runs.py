@@ -13,12 +13,13 @@ import pytest
 
 from agents.models import Batch, Run
 from agents.runtime import boot
+from agents.services.callbacks import claim_ended_batch
 from letta_site.core.aio import in_db
 from letta_site.core.errors import Invalid
 from letta_site.core.fetch import Limits, check_url, fetch, is_public
 from tests.app.conftest import Api
 from tests.app.posting import play, post
-from tests.app.test_messages import HELLO, agent, openai  # noqa: F401
+from tests.app.test_messages import HELLO, agent  # noqa: F401
 from tests.fakes.openai_replies import Call, Failure, Reply, error_body
 from tests.fakes.openai_server import FakeOpenAI
 
@@ -73,7 +74,7 @@ def run_async(agent_id: str, body: Any) -> Any:
 def test_the_result_is_posted_and_the_outcome_stored(
     api: Api,
     agent: Any,  # noqa: F811
-    openai: FakeOpenAI,  # noqa: F811
+    openai: FakeOpenAI,
     hook: Hook,
     settings: Any,
 ) -> None:
@@ -100,7 +101,7 @@ def test_the_result_is_posted_and_the_outcome_stored(
 
 def test_a_failed_run_calls_back_too(
     agent: Any,  # noqa: F811
-    openai: FakeOpenAI,  # noqa: F811
+    openai: FakeOpenAI,
     hook: Hook,
     settings: Any,
 ) -> None:
@@ -130,7 +131,7 @@ def test_what_is_no_callback_url(agent: Any, url: str) -> None:  # noqa: F811
 
 def test_a_callback_that_was_due_is_made_after_a_restart(
     agent: Any,  # noqa: F811
-    openai: FakeOpenAI,  # noqa: F811
+    openai: FakeOpenAI,
     hook: Hook,
     settings: Any,
 ) -> None:
@@ -150,10 +151,24 @@ def test_a_callback_that_was_due_is_made_after_a_restart(
     play(scenario)
 
 
+def test_one_run_of_a_batch_calls_back(agent: Any, openai: FakeOpenAI) -> None:  # noqa: F811
+    requests = [{"agent_id": agent["id"], "input": str(n)} for n in range(3)]
+
+    async def scenario() -> None:
+        await post("/v1/messages/batches", {"requests": requests})
+        while await in_db(Run.objects.exclude(status="completed").exists):
+            await asyncio.sleep(0.02)
+
+    play(scenario)
+    Batch.objects.update(callback_url="https://example.com/hook")
+    ids = Run.objects.values_list("id", flat=True)
+    assert [bool(claim_ended_batch(run_id)) for run_id in ids] == [True, False, False]
+
+
 def test_a_batch_calls_back_once_at_its_end(
     api: Api,
     agent: Any,  # noqa: F811
-    openai: FakeOpenAI,  # noqa: F811
+    openai: FakeOpenAI,
     hook: Hook,
     settings: Any,
 ) -> None:

@@ -19,7 +19,7 @@ from letta_site.core.aio import in_db
 from letta_site.core.clock import now
 from tests.app.conftest import Api
 from tests.app.posting import Stream, play, post, read, send
-from tests.app.test_messages import HELLO, agent, history, make, openai  # noqa: F401
+from tests.app.test_messages import HELLO, agent, history, make  # noqa: F401
 from tests.fakes.openai_replies import Call, Failure, Reply, error_body
 from tests.fakes.openai_server import FakeOpenAI
 
@@ -106,7 +106,7 @@ def test_every_cut_of_a_live_stream_is_mended(agent: Any, openai: FakeOpenAI) ->
 
 def test_an_open_reader_gets_pings_and_then_the_rest(
     agent: Any,  # noqa: F811
-    openai: FakeOpenAI,  # noqa: F811
+    openai: FakeOpenAI,
     settings: Any,
 ) -> None:
     settings.PING_INTERVAL_S = 0.1
@@ -129,7 +129,7 @@ def test_an_open_reader_gets_pings_and_then_the_rest(
 
 def test_a_run_that_goes_on_after_a_restart_tells_its_beginning_once(
     agent: Any,  # noqa: F811
-    openai: FakeOpenAI,  # noqa: F811
+    openai: FakeOpenAI,
 ) -> None:
     edit = Call("memory_insert", {"label": "human", "new_string": "Oslo."})
     openai.push(Reply(calls=(edit,)), Reply("never", delay_s=30), "Done with it.")
@@ -164,7 +164,7 @@ def test_a_failed_run_ends_its_stream_the_same_way(agent: Any, openai: FakeOpenA
 
 def test_a_run_that_the_server_did_not_survive_ends_for_its_reader(
     agent: Any,  # noqa: F811
-    openai: FakeOpenAI,  # noqa: F811
+    openai: FakeOpenAI,
 ) -> None:
     openai.push("Some words.")
     begin(agent["id"], TOKENS)
@@ -181,7 +181,7 @@ def test_a_run_that_the_server_did_not_survive_ends_for_its_reader(
 
 def test_a_run_that_is_taken_up_again_goes_on_counting(
     agent: Any,  # noqa: F811
-    openai: FakeOpenAI,  # noqa: F811
+    openai: FakeOpenAI,
 ) -> None:
     openai.push("Some words.", "Other words.")
     first = shown(begin(agent["id"], BACKGROUND))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -38,14 +37,7 @@ def storable(message: Message) -> Message:
     )
 
 
-def test_agents_with_broken_histories_answer(
-    api: Api, owner: Actor, settings: Any, fake_openai: FakeOpenAI
-) -> None:
-    settings.PROVIDER_VARIABLES = {
-        "OPENAI_API_KEY": "sk-test",
-        "OPENAI_BASE_URL": fake_openai.base_url,
-    }
-    settings.LLM_TRIES = 1
+def test_agents_with_broken_histories_answer(api: Api, owner: Actor, openai: FakeOpenAI) -> None:
     body = {"model": "openai/gpt-4o-mini"}
     ids = [api.send("POST", "/v1/agents/", body).json()["id"] for _ in range(HISTORIES)]
     for at, agent_id in enumerate(ids):
@@ -61,4 +53,4 @@ def test_agents_with_broken_histories_answer(
             assert answer.status_code == 200, answer.content
 
     play(scenario)
-    assert len(fake_openai.usages) == HISTORIES  # the strict provider accepted every one
+    assert len(openai.usages) == HISTORIES  # the strict provider accepted every one

@@ -23,12 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def bob(api: Api, settings: Any, fake_openai: FakeOpenAI) -> dict[str, Any]:
-    settings.PROVIDER_VARIABLES = {
-        "OPENAI_API_KEY": "sk-test",
-        "OPENAI_BASE_URL": fake_openai.base_url,
-    }
-    settings.LLM_TRIES = 1
+def bob(api: Api, openai: FakeOpenAI) -> dict[str, Any]:
     blocks = [{"label": "human", "value": "Name: Ada"}]
     body = {"model": "openai/gpt-4o-mini", "name": "Bob", "memory_blocks": blocks}
     return api.send("POST", "/v1/agents/", body).json()

@@ -26,16 +26,6 @@ RETURN = {"type": "tool", "tool_call_id": "call_clock", "tool_return": "12:30", 
 
 
 @pytest.fixture
-def openai(settings: Any, fake_openai: FakeOpenAI) -> FakeOpenAI:
-    settings.PROVIDER_VARIABLES = {
-        "OPENAI_API_KEY": "sk-test",
-        "OPENAI_BASE_URL": fake_openai.base_url,
-    }
-    settings.LLM_TRIES = 1
-    return fake_openai
-
-
-@pytest.fixture
 def agent(api: Api, openai: FakeOpenAI) -> Any:
     blocks = [{"label": "human", "value": "Bob"}]
     body = {"model": "openai/gpt-4o-mini", "memory_blocks": blocks}

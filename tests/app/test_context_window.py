@@ -22,12 +22,7 @@ LONG = "word " * 500
 
 
 @pytest.fixture
-def agent_id(api: Api, settings: Any, fake_openai: FakeOpenAI) -> str:
-    settings.PROVIDER_VARIABLES = {
-        "OPENAI_API_KEY": "sk-test",
-        "OPENAI_BASE_URL": fake_openai.base_url,
-    }
-    settings.LLM_TRIES = 1
+def agent_id(api: Api, openai: FakeOpenAI) -> str:
     body = {"model": "openai/gpt-4o-mini", "context_window_limit": 4000, "memory_blocks": []}
     return api.send("POST", "/v1/agents/", body).json()["id"]
 
@@ -103,6 +98,33 @@ def test_summarise_on_request_and_undo(api: Api, agent_id: str, fake_openai: Fak
     again = api.send("POST", f"/v1/agents/{agent_id}/compactions/{listed['n']}/undo")
     assert again.status_code == 409
     assert send(agent_id, text("Still there?")).status_code == 200
+
+
+def test_a_conversation_is_summarised_by_itself(
+    api: Api, agent_id: str, openai: FakeOpenAI
+) -> None:
+    talk(agent_id, 2)
+    made = api.send("POST", f"/v1/conversations/?agent_id={agent_id}").json()
+    path = f"/v1/conversations/{made['id']}"
+    for n in range(3):
+        body = {"input": f"Fact {n}.", "streaming": False}
+        assert run(lambda body=body: post(f"{path}/messages", body)).status_code == 200
+    openai.push("They spoke of facts.")
+    mode = {"compaction_settings": {"mode": "all"}}
+    answer = run(lambda: post(f"{path}/compact", mode))
+    assert answer.status_code == 200, answer.content
+    assert answer.json()["summary"] == "They spoke of facts."
+    assert answer.json()["num_messages_before"] == 7
+    assert answer.json()["num_messages_after"] < 7
+    (default,) = Conversation.objects.filter(is_default=True)
+    assert default.summary_message_id is None
+    by_agent = {"agent_id": agent_id}
+    assert run(lambda: post("/v1/conversations/default/compact", by_agent)).status_code == 200
+    assert run(lambda: post("/v1/conversations/default/compact", None)).status_code == 400
+    wrong = {"compaction_settings": {"mode": "some"}}
+    assert run(lambda: post(f"{path}/compact", wrong)).status_code == 422
+    absent = "/v1/conversations/conv-00000000-0000-4000-8000-00000000abcd/compact"
+    assert run(lambda: post(absent, None)).status_code == 404
 
 
 def test_nothing_to_summarise_is_refused(api: Api, agent_id: str) -> None:

@@ -13,7 +13,7 @@ from letta_site.core.types import Actor
 from memory.models import Block
 from tests.app.conftest import Api
 from tests.app.posting import Stream, play, post, read, send
-from tests.app.test_messages import HELLO, agent, history, make, openai, types  # noqa: F401
+from tests.app.test_messages import HELLO, agent, history, make, types  # noqa: F401
 from tests.fakes.openai_replies import Call, Reply
 from tests.fakes.openai_server import FakeOpenAI
 
@@ -99,7 +99,7 @@ def test_the_answer_is_a_stream_by_default(api: Api, agent: Any, openai: FakeOpe
 def test_the_agents_own_conversation(
     api: Api,
     agent: Any,  # noqa: F811
-    openai: FakeOpenAI,  # noqa: F811
+    openai: FakeOpenAI,
     how: str,
 ) -> None:
     path = "default" if how == "default" else agent["id"]
@@ -131,7 +131,7 @@ def test_pages_go_both_ways(api: Api, agent: Any, openai: FakeOpenAI) -> None:  
 def test_a_second_send_is_refused_while_it_is_busy(
     api: Api,
     agent: Any,  # noqa: F811
-    openai: FakeOpenAI,  # noqa: F811
+    openai: FakeOpenAI,
 ) -> None:
     made = create(api, agent["id"])
     other = create(api, agent["id"])
@@ -179,7 +179,7 @@ def test_an_agent_can_refuse_and_interrupt_too(api: Api, agent: Any, openai: Fak
 def test_a_fork_shares_the_past_and_not_the_future(
     api: Api,
     agent: Any,  # noqa: F811
-    openai: FakeOpenAI,  # noqa: F811
+    openai: FakeOpenAI,
 ) -> None:
     parent = create(api, agent["id"], summary="Plans")
     openai.push("Once.", "For the parent.", "For the child.", "For the grandchild.")

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from agents.models import GroupMember, Run
+from agents.models import Group, GroupMember, Run
 from letta_site.core.types import Actor
-from tests.app.company import fetch, make, names, say, settle, texts, together, use
+from tests.app.company import fetch, make, names, say, settle, texts, together
 from tests.app.conftest import Api
 from tests.app.posting import Stream, play, post, read
 from tests.fakes.openai_replies import Call, Failure, Reply
@@ -26,11 +26,6 @@ KEYS = set(
 )
 ALL = "send_message_to_all_agents_in_group"
 CHOOSE = "choose_next_participant"
-
-
-@pytest.fixture
-def openai(settings: Any, fake_openai: FakeOpenAI) -> FakeOpenAI:
-    return use(settings, fake_openai)
 
 
 @pytest.fixture
@@ -419,7 +414,22 @@ def test_resetting_a_group(api: Api, crew: list[Any], openai: FakeOpenAI) -> Non
     assert all("Remember this." not in "".join(texts(one)) for one in openai.chats)
 
 
-def test_messages_of_a_group_cannot_be_changed(api: Api, crew: list[Any]) -> None:
-    group = form(api, crew)
-    path = f"/v1/groups/{group['id']}/messages/message-00000000-0000-4000-8000-000000000000"
-    assert api.send("PATCH", path, {"content": "x"}).status_code == 405
+def test_a_message_of_a_group_can_be_edited(
+    api: Api, crew: list[Any], openai: FakeOpenAI, stranger: Actor
+) -> None:
+    group = form(api, crew[:2])
+    openai.answer_with(lambda _: Reply("Good day."))
+    say(f"groups/{group['id']}", "hello")
+    path = f"/v1/groups/{group['id']}/messages"
+    told, *_, last = api.get(path).json()
+    new = {"message_type": "assistant_message", "content": "Good night."}
+    assert api.send("PATCH", f"{path}/{last['id']}", new).json()["content"] == "Good night."
+    changed = api.send("PATCH", f"{path}/{told['id']}", {"content": "Hi."}).json()
+    assert (changed["message_type"], changed["content"]) == ("user_message", "Hi.")
+    shown = [one["content"] for one in api.get(path).json()]
+    assert (shown[0], shown[-1]) == ("Hi.", "Good night.")
+    assert api.send("PATCH", f"{path}/{last['id']}", {"content": "x"}).status_code == 400
+    alone = fetch(api, f"agents/{crew[2]['id']}/messages")[0]["id"]
+    assert api.send("PATCH", f"{path}/{alone}", {"content": "x"}).status_code == 404
+    Group.objects.update(org_id=stranger.org_id)
+    assert api.send("PATCH", f"{path}/{last['id']}", new).status_code == 404

@@ -13,7 +13,7 @@ import pytest
 from agents.models import Run
 from tests.app.conftest import Api
 from tests.app.posting import send
-from tests.app.test_messages import agent, history, openai  # noqa: F401
+from tests.app.test_messages import agent, history  # noqa: F401
 from tests.fakes.openai_server import FakeOpenAI
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -71,7 +71,7 @@ def picture(url: str) -> dict[str, Any]:
 def test_a_picture_is_fetched_once_and_kept(
     api: Api,
     agent: Any,  # noqa: F811
-    openai: FakeOpenAI,  # noqa: F811
+    openai: FakeOpenAI,
     gallery: str,
     settings: Any,
     path: str,
@@ -96,6 +96,32 @@ def test_what_cannot_be_fetched_is_said(
     settings.MAX_PICTURE_BYTES = 1000
     assert send(agent["id"], picture(gallery + path)).status_code == 400
     assert not Run.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [("image/png", "!!!"), ("image/png", ""), ("image/png", "QQ"), ("text/html", "QUFB")],
+)
+def test_what_no_provider_reads_does_not_get_into_the_history(
+    api: Api,
+    agent: Any,  # noqa: F811
+    kind: str,
+    data: str,
+) -> None:
+    source = {"type": "base64", "media_type": kind, "data": data}
+    answer = send(agent["id"], {"input": [{"type": "image", "source": source}]})
+    assert answer.status_code == 400
+    assert answer.json()["what"] and answer.json()["todo"]
+    assert len(history(api, agent)) == 1 and not Run.objects.exists()
+
+
+def test_another_name_and_line_breaks_do_no_harm(agent: Any, openai: FakeOpenAI) -> None:  # noqa: F811
+    data = base64.encodebytes(PIXEL).decode()
+    source = {"type": "base64", "media_type": "image/jpg", "data": data}
+    assert send(agent["id"], {"input": [{"type": "image", "source": source}]}).status_code == 200
+    (part,) = openai.chats[0]["messages"][-1]["content"]
+    plain = base64.b64encode(PIXEL).decode()
+    assert part["image_url"]["url"] == f"data:image/jpeg;base64,{plain}"
 
 
 def test_a_private_address_is_not_entered(agent: Any, gallery: str) -> None:  # noqa: F811

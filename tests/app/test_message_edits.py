@@ -11,7 +11,7 @@ from letta_site.core.types import Actor
 from memory.services.search import SearchQuery, search
 from tests.app.conftest import Api
 from tests.app.posting import play, post, send
-from tests.app.test_messages import HELLO, agent, history, make, openai  # noqa: F401
+from tests.app.test_messages import HELLO, agent, history, make  # noqa: F401
 from tests.fakes.openai_replies import Call, Reply
 from tests.fakes.openai_server import FakeOpenAI
 
@@ -41,7 +41,7 @@ def told(api: Api, agent: Any, openai: FakeOpenAI) -> dict[str, Any]:  # noqa: F
 def test_each_form(
     api: Api,
     agent: Any,  # noqa: F811
-    openai: FakeOpenAI,  # noqa: F811
+    openai: FakeOpenAI,
     told: dict[str, Any],
     kind: str,
     key: str,
@@ -78,8 +78,11 @@ def test_parts_and_bare_bodies(api: Api, agent: Any, told: Any) -> None:  # noqa
     assert MessageVersion.objects.count() == 2
 
 
-def test_words_said_through_a_tool(api: Api, openai: FakeOpenAI) -> None:  # noqa: F811
-    agent = make(api, agent_type="memgpt_v2_agent")  # noqa: F811
+@pytest.mark.parametrize(
+    "kind", [{"agent_type": "memgpt_v2_agent"}, {"enable_sleeptime": True}], ids=["old", "tended"]
+)
+def test_words_said_through_a_tool(api: Api, openai: FakeOpenAI, kind: Any) -> None:
+    agent = make(api, **kind)  # noqa: F811
     openai.push(Reply(calls=(Call("send_message", {"message": "Hello."}),)))
     send(agent["id"], HELLO)
     said = Message.objects.filter(role="assistant").order_by("-seq").first()

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from django.test import AsyncClient
 
 from agents.models import Agent, Message, Run
 from letta_site.core.aio import in_db
@@ -23,16 +24,6 @@ USAGE_KEYS = set(
     "message_type completion_tokens prompt_tokens total_tokens step_count run_ids "
     "cached_input_tokens cache_write_tokens reasoning_tokens context_tokens".split()
 )
-
-
-@pytest.fixture
-def openai(settings: Any, fake_openai: FakeOpenAI) -> FakeOpenAI:
-    settings.PROVIDER_VARIABLES = {
-        "OPENAI_API_KEY": "sk-test",
-        "OPENAI_BASE_URL": fake_openai.base_url,
-    }
-    settings.LLM_TRIES = 1
-    return fake_openai
 
 
 def make(api: Api, **body: Any) -> Any:
@@ -331,3 +322,37 @@ def test_the_offline_model_answers(api: Api, owner: Actor) -> None:
     answer = send(agent["id"], {"input": "My name is Ann."})
     assert answer.status_code == 200, answer.content
     assert answer.json()["messages"][-1]["message_type"] == "assistant_message"
+
+
+@pytest.mark.parametrize(
+    ("handle", "status"), [("nope", 400), ("elsewhere/gpt", 404), ("openai/nope", 404)]
+)
+@pytest.mark.parametrize("path", ["messages", "messages/stream", "messages/async"])
+def test_an_unknown_model_is_refused_before_anything_is_stored(
+    api: Api, agent: Any, handle: str, status: int, path: str
+) -> None:
+    answer = play(
+        lambda: post(f"/v1/agents/{agent['id']}/{path}", HELLO | {"override_model": handle})
+    )
+    assert answer.status_code == status
+    assert handle in str(answer.json()["what"]) or "provider/model" in answer.json()["what"]
+    assert types(history(api, agent)) == ["system_message"] and not Run.objects.exists()
+
+
+def test_an_agent_that_is_deleted_at_work_stops_first(
+    api: Api, agent: Any, openai: FakeOpenAI
+) -> None:
+    openai.answer_with(lambda _: Reply("Slow.", delay_s=1.0))
+
+    async def scenario() -> Any:
+        path = f"/v1/agents/{agent['id']}"
+        sent = asyncio.create_task(post(f"{path}/messages", HELLO))
+        while not openai.chats:
+            await asyncio.sleep(0.02)
+        gone = await AsyncClient().delete(path)
+        return gone, await sent
+
+    gone, answer = play(scenario)
+    assert (gone.status_code, answer.status_code) == (200, 200)
+    assert answer.json()["stop_reason"]["stop_reason"] == "cancelled"
+    assert not Run.objects.exists()

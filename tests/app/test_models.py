@@ -26,14 +26,9 @@ EMBEDDING_KEYS = set(
 )
 
 
-@pytest.fixture
-def openai(settings: Any, fake_openai: FakeOpenAI) -> FakeOpenAI:
+@pytest.fixture(autouse=True)
+def _fresh_lists(settings: Any) -> None:
     settings.MODEL_LIST_AGE_S = 0
-    settings.PROVIDER_VARIABLES = {
-        "OPENAI_API_KEY": "sk-test",
-        "OPENAI_BASE_URL": fake_openai.base_url,
-    }
-    return fake_openai
 
 
 def test_items_suit_both_eras(api: Api, openai: FakeOpenAI) -> None:

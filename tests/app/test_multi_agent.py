@@ -11,7 +11,7 @@ import pytest
 
 from agents.models import Agent, Conversation, Message, Run
 from letta_site.core.types import Actor
-from tests.app.company import fetch, make, names, say, settle, texts, together, use
+from tests.app.company import fetch, make, names, say, settle, texts, together
 from tests.app.conftest import Api
 from tests.app.posting import play, post
 from tests.fakes.openai_replies import Call, Failure, Reply
@@ -22,11 +22,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 WAIT = "send_message_to_agent_and_wait_for_reply"
 TAGS = "send_message_to_agents_matching_tags"
 ASYNC = "send_message_to_agent_async"
-
-
-@pytest.fixture
-def openai(settings: Any, fake_openai: FakeOpenAI) -> FakeOpenAI:
-    return use(settings, fake_openai)
 
 
 @pytest.fixture

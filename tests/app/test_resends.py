@@ -12,7 +12,7 @@ from agents.models import Message, Run
 from letta_site.core.clock import now
 from tests.app.conftest import Api
 from tests.app.posting import play, post, read, send
-from tests.app.test_messages import HELLO, agent, history, make, openai, types  # noqa: F401
+from tests.app.test_messages import HELLO, agent, history, make, types  # noqa: F401
 from tests.fakes.openai_replies import Failure, Reply, error_body
 from tests.fakes.openai_server import FakeOpenAI
 
@@ -41,7 +41,7 @@ def together(agent_id: str, *requests: tuple[Any, dict[str, str]]) -> list[Any]:
 )
 def test_many_resends_at_once_are_one_run(
     agent: Any,  # noqa: F811
-    openai: FakeOpenAI,  # noqa: F811
+    openai: FakeOpenAI,
     body: Any,
     headers: dict[str, str],
 ) -> None:
@@ -91,7 +91,7 @@ def test_one_otid_for_different_messages_is_no_resend(agent: Any, openai: FakeOp
 
 def test_no_words_are_lost_to_an_otid_that_is_used_again(
     agent: Any,  # noqa: F811
-    openai: FakeOpenAI,  # noqa: F811
+    openai: FakeOpenAI,
 ) -> None:
     openai.answer_with(lambda _: Reply("Slow.", delay_s=0.3))
     said = [{"role": "user", "content": text, "otid": "mine"} for text in ("one", "two")]
@@ -147,7 +147,7 @@ def test_an_async_send_joins_too(agent: Any, openai: FakeOpenAI) -> None:  # noq
 def test_64_sends_at_once_are_serial_and_in_order(
     api: Api,
     agent: Any,  # noqa: F811
-    openai: FakeOpenAI,  # noqa: F811
+    openai: FakeOpenAI,
 ) -> None:
     openai.answer_with(lambda request: Reply(f"re {request['messages'][-1]['content']}"))
     answers = together(agent["id"], *[({"input": f"m{n}"}, {}) for n in range(64)])

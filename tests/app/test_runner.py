@@ -31,12 +31,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def agent(owner: Actor, settings: Any, fake_openai: FakeOpenAI) -> Agent:
-    settings.PROVIDER_VARIABLES = {
-        "OPENAI_API_KEY": "sk-test",
-        "OPENAI_BASE_URL": fake_openai.base_url,
-    }
-    settings.LLM_TRIES = 1
+def agent(owner: Actor, openai: FakeOpenAI) -> Agent:
     draft = AgentDraft(
         model=ModelWish(handle="openai/gpt-4o-mini"),
         name="Sam",

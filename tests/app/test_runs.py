@@ -10,7 +10,7 @@ from agents.models import Agent, Conversation, Run, Step
 from letta_site.core.types import Actor
 from tests.app.conftest import Api
 from tests.app.posting import play, post, send
-from tests.app.test_messages import HELLO, agent, openai  # noqa: F401
+from tests.app.test_messages import HELLO, agent  # noqa: F401
 from tests.fakes.openai_replies import Call, Failure, Reply, error_body
 from tests.fakes.openai_server import FakeOpenAI
 
@@ -113,7 +113,7 @@ def test_steps(api: Api, run: Run, django_assert_num_queries: Any) -> None:
     assert api.get("/v1/steps/", {"has_feedback": "true"}).json() == []
 
 
-def test_a_step_in_detail(api: Api, run: Run, openai: FakeOpenAI) -> None:  # noqa: F811
+def test_a_step_in_detail(api: Api, run: Run, openai: FakeOpenAI) -> None:
     step = Step.objects.get(n=1)
     path = f"/v1/steps/{step.id}"
     metrics = api.get(f"{path}/metrics").json()

@@ -12,7 +12,7 @@ from letta_site.core.aio import in_db
 from letta_site.core.types import Actor
 from tests.app.conftest import Api
 from tests.app.posting import play, post, send, stream
-from tests.app.test_messages import HELLO, agent, history, make, openai  # noqa: F401
+from tests.app.test_messages import HELLO, agent, history, make  # noqa: F401
 from tests.fakes.openai_replies import Call, Failure, Reply, error_body
 from tests.fakes.openai_server import FakeOpenAI
 
@@ -27,6 +27,14 @@ def test_feedback(api: Api, agent: Any, openai: FakeOpenAI) -> None:  # noqa: F8
     assert api.get(path).json() == given
     assert len(api.get("/v1/steps/", {"feedback": "positive"}).json()) == 1
     assert len(api.get("/v1/steps/", {"has_feedback": "false"}).json()) == 0
+    for query, found in (
+        ({"project_id": "none"}, 0),
+        ({"end_date": "2020-01-01T00:00:00"}, 0),
+        ({"start_date": "2020-01-01"}, 1),
+    ):
+        assert len(api.get("/v1/steps/", query).json()) == found
+    for tags, found in ((["a"], 1), (["b"], 0), (["b", "a"], 1), (['"a"', "%"], 0)):
+        assert len(api.get("/v1/steps/", {"tags": tags}).json()) == found
     back = api.send("PATCH", f"{path}/feedback", {"feedback": None}).json()
     assert (back["feedback"], back["tags"]) == (None, ["a"])
     assert api.send("PATCH", f"{path}/feedback", {"feedback": "meh"}).status_code == 422
@@ -86,7 +94,7 @@ def test_true_statuses_and_filters(api: Api, agent: Any, openai: FakeOpenAI) -> 
 def test_only_the_wanted_types_in_every_mode(
     api: Api,
     agent: Any,  # noqa: F811
-    openai: FakeOpenAI,  # noqa: F811
+    openai: FakeOpenAI,
     mode: str,
 ) -> None:
     edit = Call("memory_insert", {"label": "human", "new_string": "Oslo."})
@@ -173,6 +181,21 @@ def test_a_batch_is_all_or_nothing_at_the_door(agent: Any, openai: FakeOpenAI) -
     answer = play(lambda: post("/v1/messages/batches", {"requests": requests}))
     assert answer.status_code == 404
     assert not Run.objects.exists() and not Batch.objects.exists()
+
+
+def test_a_batch_with_an_agent_that_waits_for_an_answer(
+    api: Api,
+    agent: Any,  # noqa: F811
+    guarded: Any,
+    openai: FakeOpenAI,
+) -> None:
+    edit = Call("memory_insert", {"label": "human", "new_string": "x"}, "call_1")
+    openai.push(Reply(calls=(edit,)))
+    assert send(guarded["id"], HELLO).json()["stop_reason"]["stop_reason"] == "requires_approval"
+    requests = [{"agent_id": one["id"], "input": "x"} for one in (agent, guarded)]
+    answer = play(lambda: post("/v1/messages/batches", {"requests": requests}))
+    assert (answer.status_code, answer.json()["code"]) == (409, "PENDING_APPROVAL")
+    assert Run.objects.count() == 1 and not Batch.objects.exists()
 
 
 def test_a_batch_is_cancelled(api: Api, agent: Any, openai: FakeOpenAI) -> None:  # noqa: F811

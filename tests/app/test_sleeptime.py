@@ -16,20 +16,15 @@ from agents.types import InputMessage, RunInput, TextPart, Usage
 from letta_site.core.aio import in_db
 from letta_site.core.ids import DEFAULT_ORG_ID, DEFAULT_USER_ID
 from letta_site.core.types import Actor
-from tests.app.company import fetch, make, names, say, settle, texts, use
+from tests.app.company import fetch, make, names, say, settle, texts
 from tests.app.conftest import Api
-from tests.app.posting import play
+from tests.app.posting import play, send, stream
 from tests.fakes.openai_replies import Call, Failure, Reply
 from tests.fakes.openai_server import FakeOpenAI
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 BLOCKS = [{"label": "human", "value": "Name: Bob"}, {"label": "persona", "value": "Kind."}]
-
-
-@pytest.fixture
-def openai(settings: Any, fake_openai: FakeOpenAI) -> FakeOpenAI:
-    return use(settings, fake_openai)
 
 
 @pytest.fixture
@@ -80,6 +75,25 @@ def test_a_pair_made_later_keeps_the_tools(api: Api, openai: FakeOpenAI) -> None
     assert names(changed) == names(agent)
     assert Group.objects.count() == 1
     assert labels(tending(api, changed)) == ["human", "persona", "memory_persona"]
+
+
+@pytest.mark.parametrize("tokens", [None, False, True])
+def test_what_it_sends_is_its_answer(
+    api: Api, main: Any, openai: FakeOpenAI, tokens: bool | None
+) -> None:
+    assert main["agent_type"] == "letta_v1_agent"
+    openai.push(Reply(calls=(Call("send_message", {"message": "Hello, Bob."}, "call_1"),)))
+    if tokens is None:
+        answer = send(main["id"], {"input": "hello"}).json()["messages"]
+    else:
+        heard = stream(main["id"], {"input": "hello", "stream_tokens": tokens})
+        answer = [one for one in heard.frames if "otid" in one and one["otid"]]
+    assert {one["message_type"] for one in answer} == {"assistant_message"}
+    assert "".join(one["content"] for one in answer) == "Hello, Bob."
+    kept = fetch(api, f"agents/{main['id']}/messages")
+    assert [one["message_type"] for one in kept[-2:]] == ["user_message", "assistant_message"]
+    raw = fetch(api, f"agents/{main['id']}/messages?use_assistant_message=false")
+    assert [one["message_type"] for one in raw[-2:]] == ["tool_call_message", "tool_return_message"]
 
 
 def test_blocks_follow(api: Api, main: Any) -> None:

@@ -9,7 +9,7 @@ import pytest
 from agents.models import Run
 from tests.app.conftest import Api
 from tests.app.posting import stream
-from tests.app.test_messages import HELLO, agent, make, openai  # noqa: F401
+from tests.app.test_messages import HELLO, agent, make  # noqa: F401
 from tests.fakes.openai_replies import Call, Failure, Reply, error_body
 from tests.fakes.openai_server import FakeOpenAI
 
@@ -35,7 +35,7 @@ def test_order_and_form(agent: Any, openai: FakeOpenAI) -> None:  # noqa: F811
 
 def test_the_flag_on_the_plain_route_streams_for_anybody(
     agent: Any,  # noqa: F811
-    openai: FakeOpenAI,  # noqa: F811
+    openai: FakeOpenAI,
 ) -> None:
     found = stream(agent["id"], STREAMING, path="messages", User_Agent="curl/8")
     assert found.types[-2:] == ["stop_reason", "usage_statistics"]
@@ -46,7 +46,7 @@ def test_the_flag_on_the_plain_route_streams_for_anybody(
 def test_tokens_arrive_in_pieces_of_one_message(
     api: Api,
     agent: Any,  # noqa: F811
-    openai: FakeOpenAI,  # noqa: F811
+    openai: FakeOpenAI,
 ) -> None:
     call = Call("memory_insert", {"label": "human", "new_string": "Oslo."}, "call_1")
     openai.push(
@@ -73,7 +73,7 @@ def test_tokens_arrive_in_pieces_of_one_message(
     assert len(found.of_type("tool_return_message")) == 1
 
 
-def test_words_said_through_a_tool_stream_as_words(api: Api, openai: FakeOpenAI) -> None:  # noqa: F811
+def test_words_said_through_a_tool_stream_as_words(api: Api, openai: FakeOpenAI) -> None:
     agent = make(api, agent_type="memgpt_v2_agent")  # noqa: F811
     words = 'Hello "Bob",\nthis is Grüße 🎉 to you.'
     openai.push(Reply(calls=(Call("send_message", {"message": words}),)))

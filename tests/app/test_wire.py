@@ -84,17 +84,17 @@ SUMMARY = json.dumps({"type": "system_alert", "message": "Short.", "compaction_s
         (
             message("assistant", ReasoningPart("r"), TextPart("a"), tool_calls=(CALL, SAY)),
             View(),
-            ["reasoning_message", "assistant_message", "tool_call_message"],
+            ["reasoning_message", "assistant_message", "assistant_message", "tool_call_message"],
         ),
         (
             message("assistant", ReasoningPart("r", native=False), tool_calls=(CALL, SAY)),
             BY_TOOL,
             ["reasoning_message", "assistant_message", "tool_call_message"],
         ),
-        (message("assistant", tool_calls=(SAY,)), View(), ["tool_call_message"]),
+        (message("assistant", tool_calls=(SAY,)), View(), ["assistant_message"]),
         (
             message("assistant", tool_calls=(SAY,)),
-            View(text_is_reply=False, use_assistant_message=False),
+            View(use_assistant_message=False),
             ["tool_call_message"],
         ),
         (message("tool", tool_returns=(ToolReturn("c1", "echo", "x"),)), View(), None),
