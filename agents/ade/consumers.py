@@ -23,6 +23,7 @@ from agents.ade.live import LiveView
 from agents.ade.state_fragments import Page, renewed_state
 from agents.ade.talk import answer_agent, say_to_agent
 from agents.ade.timeline import FaultRow
+from agents.ade.trouble import present_notice
 from agents.ade.visitor import actor_of_socket
 from agents.engine.events import Event, Failure, RunFinished, RunStarted, StepCommitted
 from agents.models import Agent
@@ -97,7 +98,7 @@ class WorkspaceConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         assert self.ear is not None
         try:
             await self._catch_up(live)
-            live.push(await in_db(_present_status, self.agent))
+            live.push(await in_db(_present_status, self.agent), await self._notice(page))
             async for ref, event in _batched(self.ear, live, self._flush):
                 await self._show(live, page, ref, event)
         except Exception:
@@ -137,8 +138,12 @@ class WorkspaceConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             fragments.status(state),
             await in_db(_last_run_line, self.agent),
             await in_db(renewed_state, page, (), 0),
+            await self._notice(page),
             fragments.say(await in_db(_last_words, self.agent)),
         )
+
+    async def _notice(self, page: Page) -> str:
+        return await in_db(present_notice, page.agent_id, page.csrf_token)
 
     async def _send_message(self, given: dict[str, Any]) -> None:
         form = MessageForm(given)
