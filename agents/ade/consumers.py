@@ -23,7 +23,7 @@ from agents.ade.live import LiveView
 from agents.ade.state_fragments import Page, renewed_state
 from agents.ade.talk import answer_agent, say_to_agent
 from agents.ade.timeline import FaultRow
-from agents.ade.trouble import present_notice
+from agents.ade.trouble import present_state
 from agents.ade.visitor import actor_of_socket
 from agents.engine.events import Event, Failure, RunFinished, RunStarted, StepCommitted
 from agents.models import Agent
@@ -98,7 +98,7 @@ class WorkspaceConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         assert self.ear is not None
         try:
             await self._catch_up(live)
-            live.push(await in_db(_present_status, self.agent), await self._notice(page))
+            live.push(await self._present_state(page))
             async for ref, event in _batched(self.ear, live, self._flush):
                 await self._show(live, page, ref, event)
         except Exception:
@@ -133,17 +133,15 @@ class WorkspaceConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         live.close()
         if event.failure:
             live.push(fragments.fault(_fault_row(event.failure, ref)))
-        state = status.after(event.stop_reason, failed=event.failure is not None)
         live.push(
-            fragments.status(state),
+            await self._present_state(page),
             await in_db(_last_run_line, self.agent),
             await in_db(renewed_state, page, (), 0),
-            await self._notice(page),
             fragments.say(await in_db(_last_words, self.agent)),
         )
 
-    async def _notice(self, page: Page) -> str:
-        return await in_db(present_notice, page.agent_id, page.csrf_token)
+    async def _present_state(self, page: Page) -> str:
+        return await in_db(present_state, page.agent_id, page.csrf_token)
 
     async def _send_message(self, given: dict[str, Any]) -> None:
         form = MessageForm(given)
@@ -218,10 +216,6 @@ def _whole(value: Any) -> int:
 def _find_agent(actor: Actor, agent_id: str) -> Agent | None:
     agent: Agent | None = Agent.objects.of(actor).filter(pk=agent_id).first()
     return agent
-
-
-def _present_status(agent: Agent) -> str:
-    return fragments.status(status.of_run(history.last_run(agent)))
 
 
 def _last_run_line(agent: Agent) -> str:

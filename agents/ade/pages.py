@@ -16,7 +16,7 @@ from agents.ade.snippets import snippets_for
 from agents.ade.state import agent_block_cards, agent_meter, passage_list
 from agents.ade.status import Status
 from agents.ade.toolcards import icon_of
-from agents.ade.trouble import notice_of
+from agents.ade.trouble import notice_of, status_of
 from agents.llm.catalog import list_models
 from agents.llm.providers import DEMO_HANDLE
 from agents.models import Agent, AgentTool, Tool
@@ -185,18 +185,18 @@ def talk_context(
     """Return the conversation, the state of the agent, and the meter of its window."""
     conversation = history.main_conversation(agent)
     rows, older = history.page_of_rows(agent, conversation, before=before)
-    at_work = in_hand()
+    window, at_work = load_transcript(conversation), in_hand()
     run, active = last_and_active(agent.id)
-    window = load_transcript(conversation)
+    notice = notice_of(Shown(agent, conversation, window, run, active), at_work)
     if run and run.error and not before:
         rows = [*rows, history.fault_row(run.error, run.id)]
     return {
         "rows": rows,
         "older_than": older,
-        "status": status.of_run(run),
+        "status": status_of(notice, run),
         "run_meta": status.run_line(run),
         "ctx": agent_meter(agent, [tool_spec(row) for row in tools], window),
-        "trouble": notice_of(Shown(agent, conversation, window, run, active), at_work),
+        "trouble": notice,
         "view": view,
     }
 

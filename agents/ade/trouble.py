@@ -8,8 +8,9 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from agents.ade import fragments, history
-from agents.models import Agent
+from agents.ade import fragments, history, status
+from agents.ade.status import Status
+from agents.models import Agent, Run
 from agents.runtime.boot import find_lost
 from agents.runtime.runner import in_hand
 from agents.services.health import Trouble
@@ -35,14 +36,20 @@ def notice_of(seen: Shown, in_hand: Collection[str]) -> Notice:
     return Notice(seen.agent.id, find_signs(seen, lost), stuck=bool(lost))
 
 
-def present_notice(agent_id: str, csrf_token: str) -> str:
-    """Return the notice of an agent for an open page."""
+def status_of(notice: Notice, run: Run | None) -> Status:
+    """Return the state of an agent, by its last run unless it is stuck."""
+    return status.stuck() if notice.stuck else status.of_run(run)
+
+
+def present_state(agent_id: str, csrf_token: str) -> str:
+    """Return for an open page the state that the agent is in, and whether something is wrong."""
     at_work = in_hand()
     agent = Agent.objects.get(pk=agent_id)
     conversation = history.main_conversation(agent)
     window = load_transcript(conversation)
-    notice = notice_of(Shown(agent, conversation, window, *last_and_active(agent_id)), at_work)
-    return fragments.trouble(notice, csrf_token)
+    run, active = last_and_active(agent_id)
+    notice = notice_of(Shown(agent, conversation, window, run, active), at_work)
+    return fragments.status(status_of(notice, run)) + fragments.trouble(notice, csrf_token)
 
 
 def tell_mended(request: HttpRequest, found: Sequence[Trouble]) -> None:

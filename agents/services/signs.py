@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from django.db.models import Q
 
+from agents.engine.approvals import WAITING
 from agents.models import Agent, Conversation, Run
 from agents.services.runs import ACTIVE
 from agents.types import Message, Transcript
@@ -32,8 +33,11 @@ def list_active(agent_ids: Sequence[str]) -> list[Run]:
 
 
 def last_and_active(agent_id: str) -> tuple[Run | None, list[Run]]:
-    """Return an agent's newest run, and those that have not ended: one query."""
-    rows = Run.objects.filter(agent_id=agent_id)
+    """Return an agent's newest run, and those that have not ended: one query.
+
+    Read them after the window: the agent that comes with them then counts all that is in it.
+    """
+    rows = Run.objects.filter(agent_id=agent_id).select_related("agent")
     newest = rows.order_by("-seq").values("pk")[:1]
     found = list(rows.filter(Q(status__in=ACTIVE) | Q(pk__in=newest)).order_by("seq"))
     return (found[-1] if found else None), [run for run in found if run.status in ACTIVE]
@@ -56,21 +60,28 @@ def find_signs(seen: Shown, lost: Sequence[Run]) -> list[str]:
 
 def _of_runs(lost: Sequence[Run]) -> Iterator[str]:
     for run in lost:
+        name = f"{run.id[:8]}…{run.id[-4:]}"
         if run.status == "running":
-            yield f"Run {run.id} is said to be running, but nobody carries it out."
+            yield f"Run {name} is said to be running, but nobody carries it out."
         else:
-            yield f"Run {run.id} waits for its turn, but nobody takes it up."
+            yield f"Run {name} waits for its turn, but nobody takes it up."
 
 
 def _of_numbers(seen: Shown) -> Iterator[str]:
     taken = [message.seq for message in seen.window.messages]
     if seen.last_run:
         taken.append(seen.last_run.seq)
-    if max(taken, default=0) > seen.agent.last_seq:
+    counted = _counted(seen)
+    if max(taken, default=0) > counted:
         yield (
-            f"Numbers up to {max(taken)} are taken, but the agent counts from "
-            f"{seen.agent.last_seq}: it cannot take a message."
+            f"Numbers up to {max(taken)} are taken, but the agent counts from {counted}: it cannot "
+            "take a message."
         )
+
+
+def _counted(seen: Shown) -> int:
+    later = seen.last_run.agent.last_seq if seen.last_run else 0
+    return max(seen.agent.last_seq, later)
 
 
 def _of_window(seen: Shown) -> Iterator[str]:
@@ -79,7 +90,7 @@ def _of_window(seen: Shown) -> Iterator[str]:
         yield "Its system message is missing."
     if talk.summary_message_id and window.summary is None:
         yield "The summary of its earlier messages is missing."
-    if talk.window_after_seq > seen.agent.last_seq:
+    if talk.window_after_seq > _counted(seen):
         yield "Its window begins after everything there is, so it sees no message."
 
 
@@ -87,6 +98,8 @@ def _of_calls(seen: Shown) -> Iterator[str]:
     pending = seen.conversation.pending_id
     messages = seen.window.messages
     asked = {message.step_id for message in messages if message.id == pending}
+    if seen.last_run and seen.last_run.stop_reason == WAITING:
+        asked |= {message.step_id for message in messages if message.run_id == seen.last_run.id}
     made = {call.id: call.name for one in messages for call in one.tool_calls}
     waiting = {call.id for one in messages if one.step_id in asked for call in one.tool_calls}
     answered = _returned(messages)
