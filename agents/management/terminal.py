@@ -101,7 +101,8 @@ class Terminal:
     def _end(self, event: RunFinished) -> None:
         if event.failure:
             failure = event.failure
-            self._line(" ".join(filter(None, (failure.message, failure.todo, failure.detail))))
+            said = filter(None, (failure.message, failure.todo, failure.detail))
+            self._line(" ".join(said), whole=True)
         elif event.stop_reason == WAITING:
             self._line("waiting for your approval")
         elif event.stop_reason not in _QUIET_STOPS:
@@ -110,12 +111,12 @@ class Terminal:
             self.say("\n")
             self.fresh_line = True
 
-    def _line(self, text: str) -> None:
+    def _line(self, text: str, *, whole: bool = False) -> None:
         if not self.fresh_line:
             self.say("\n")
             self.fresh_line = True
         flat = " ".join(printable(text).split())
-        self.note(flat if len(flat) <= LINE_CHARS else f"{flat[: LINE_CHARS - 3]}...")
+        self.note(flat if whole or len(flat) <= LINE_CHARS else f"{flat[: LINE_CHARS - 3]}...")
 
 
 _SHOWN: dict[type[Any], Callable[[Terminal, Any], None]] = {

@@ -242,15 +242,13 @@ def test_one_question_that_needs_an_approval_has_no_answer(
         assert complaint in err.getvalue()
 
 
-def test_a_busy_agent_takes_no_second_message(
-    bob: dict[str, Any], fake_openai: FakeOpenAI
-) -> None:
+def test_a_busy_agent_takes_no_second_message(bob: dict[str, Any], fake_openai: FakeOpenAI) -> None:
     chat("Bob", "--once", "hello")
     apps.get_model("agents", "Run").objects.update(status="running")
     err = io.StringIO()
     with pytest.raises(CommandError):
         call_command("chat", "Bob", "--once", "again", stdout=io.StringIO(), stderr=err)
-    assert "at work in this conversation" in err.getvalue()
+    assert "at work on another request" in err.getvalue()
     assert len(fake_openai.chats) == 1
 
 
@@ -276,3 +274,13 @@ def test_a_second_ctrl_c_leaves_and_no_run_stays_open(
     stuck.set()
     assert left.value.code == 130
     assert apps.get_model("agents", "Run").objects.get().status == "cancelled"
+
+
+def test_what_to_do_about_a_failure_is_told_whole(api: Api, settings: Any) -> None:
+    settings.PROVIDER_VARIABLES = {"OPENAI_API_KEY": "sk-test"}
+    api.send("POST", "/v1/agents/", {"model": "openai/gpt-4o-mini", "name": "Bob"})
+    settings.PROVIDER_VARIABLES = {}
+    err = io.StringIO()
+    with pytest.raises(CommandError):
+        call_command("chat", "Bob", "--once", "hello", stdout=io.StringIO(), stderr=err)
+    assert "Set OPENAI_API_KEY" in err.getvalue() and "..." not in err.getvalue()

@@ -44,6 +44,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, agent: str, once: str | None, **_options: Any) -> None:
         found = _find(agent)
+        self.stderr.style_func = None  # notes are no errors
         self._running: RunRef | None = None
         try:
             with asyncio.Runner() as loop:
@@ -81,7 +82,7 @@ class Command(BaseCommand):
 
     def _verdict(self, call: ToolCall) -> Json | None:
         """Return the answer to a call; None when the person leaves."""
-        self.stderr.write(f"  {written(call)}")
+        self.stderr.write(self.style.WARNING(f"  {written(call)}"))
         said = ""
         while not said:
             line = _prompt("  Approve? y, n, or why not: ")
@@ -105,6 +106,8 @@ class Command(BaseCommand):
             return loop.run(self._follow(given, shown))
         except PendingApproval:
             self._note("it waits for your approval before it takes a message")
+        except Conflict:
+            self._note("it is at work on another request; wait for its end, or cancel that")
         except AppError as failure:
             self._note(f"{failure.what} {failure.todo}".strip())
         return None
@@ -139,7 +142,7 @@ class Command(BaseCommand):
         self.stdout.flush()
 
     def _note(self, line: str) -> None:
-        self.stderr.write(self.style.NOTICE(f"  [{line}]"))
+        self.stderr.write(self.style.HTTP_INFO(f"  [{line}]"))
 
 
 def _words(text: str) -> InputMessage:
