@@ -11,6 +11,7 @@ from agents.ade.timeline import (
     Cut,
     FaultRow,
     NoteRow,
+    QueuedRow,
     Row,
     StepRow,
     Waiting,
@@ -18,6 +19,7 @@ from agents.ade.timeline import (
     spoken_words,
 )
 from agents.ade.toolcards import BlockChange
+from agents.engine.prompt import unwrap_user_text
 from agents.models import Agent, Compaction, Conversation, Message, Run
 from agents.services.messages import to_type
 from agents.types import Message as MessageValue
@@ -58,15 +60,19 @@ def _from_first_turn(page: list[Message]) -> list[Message]:
     return page[first:]
 
 
-def rows_after(agent: Agent, seq: int) -> list[Row]:
+def rows_after(agent: Agent, seq: int, *, until_run: str | None = None) -> list[Row]:
     """Return the rows of everything that was stored after number `seq`, at most one page.
 
+    With `until_run` only up to the end of that run: the next one may have begun meanwhile.
     In front come again rows of calls that waited, when they have been answered meanwhile, and the
     summary that a new one has replaced.
     """
     conversation = main_conversation(agent)
     shown = _shown(conversation)
-    new = [to_type(row) for row in reversed(shown.filter(seq__gt=seq).order_by("-seq")[:PAGE_SIZE])]
+    later = shown.filter(seq__gt=seq)
+    if until_run:
+        later = _until(later, until_run)
+    new = [to_type(row) for row in reversed(later.order_by("-seq")[:PAGE_SIZE])]
     changed = _answered(shown, new) | _outdone(shown, new, seq)
     old = [to_type(row) for row in changed.filter(seq__lte=seq).order_by("seq")]
     known = {f"msg-{message.id}" for message in old}
@@ -77,6 +83,12 @@ def rows_after(agent: Agent, seq: int) -> list[Row]:
         else row
         for row in rows
     ]
+
+
+def _until(rows: "QuerySet[Message]", run_id: str) -> "QuerySet[Message]":
+    others = rows.exclude(run_id=run_id).filter(run_id__isnull=False).order_by("seq")
+    end = others.values_list("seq", flat=True).first()
+    return rows if end is None else rows.filter(seq__lt=end)
 
 
 def _outdone(
@@ -152,6 +164,29 @@ def last_run(agent: Agent) -> Run | None:
     """Return the newest run."""
     run: Run | None = Run.objects.filter(agent=agent).order_by("-seq").first()
     return run
+
+
+def queued_rows(active: Iterable[Run], conversation: Conversation) -> list[Row]:
+    """Return what was said to an agent and waits for its turn. No query."""
+    waiting = (run for run in active if run.status == "created" and run.started_at is None)
+    own = (run for run in waiting if run.conversation_id == conversation.id)
+    return [row for run in own if (row := queued_row(run))]
+
+
+def queued_row(run: Run) -> QueuedRow | None:
+    """Return the row of a run that has not begun; None when nobody spoke."""
+    said = [one for one in run.input if one["role"] in ("user", "system")]
+    parts = [part.get("text", "") for one in said for part in one["content"]]
+    text = "\n\n".join(part for part in parts if part)
+    key = next((one["otid"] for one in said if one.get("otid")), run.id)
+    return QueuedRow(key, unwrap_user_text(text)) if text else None
+
+
+def unheard_key(run_id: str) -> str:
+    """Return the key of the row of a run that ended before it began, or an empty text."""
+    run = Run.objects.filter(pk=run_id, started_at=None).first()
+    row = queued_row(run) if run else None
+    return row.key if row else ""
 
 
 def fault_row(error: dict[str, Any], run_id: str) -> FaultRow:

@@ -188,8 +188,9 @@ def talk_context(
     window, at_work = load_transcript(conversation), in_hand()
     run, active = last_and_active(agent.id)
     notice = notice_of(Shown(agent, conversation, window, run, active), at_work)
-    if run and run.error and not before:
-        rows = [*rows, history.fault_row(run.error, run.id)]
+    if not before:
+        rows += [history.fault_row(run.error, run.id)] if run and run.error else []
+        rows += history.queued_rows(active, conversation)
     return {
         "rows": rows,
         "older_than": older,

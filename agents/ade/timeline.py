@@ -46,6 +46,21 @@ class UserRow:
 
 
 @dataclass(frozen=True, slots=True)
+class QueuedRow:
+    """What somebody said to an agent that has not come to it yet."""
+
+    key: str
+    text: str
+    seq: int = 0
+    kind: Literal["queued"] = "queued"
+
+    @property
+    def dom_id(self) -> str:
+        """The id of the row in the page; `key` is the sender's own name for the message."""
+        return f"pending-{self.key}"
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """The message of an agent whose tool calls wait for an answer."""
 
@@ -141,7 +156,7 @@ class LiveRow:
     kind: Literal["live"] = "live"
 
 
-Row = UserRow | StepRow | NoteRow | FaultRow
+Row = UserRow | StepRow | NoteRow | FaultRow | QueuedRow
 
 
 def build_rows(

@@ -109,10 +109,10 @@ def test_the_window_is_compacted_and_that_is_undone(page: Page, letta_server: Pr
 def test_a_compaction_during_a_run_appears_live_and_can_be_undone(
     page: Page, letta_server: Product, fake_openai: FakeOpenAI
 ) -> None:
-    agent_id = make_agent(letta_server, context_window_limit=4000)
+    agent_id = make_agent(letta_server, context_window_limit=6000)
     open_workspace(page, agent_id)
     for number in range(3):
-        fake_openai.push(f"Answer {number}. " + "Many words follow here. " * 180)
+        fake_openai.push(f"Answer {number}. " + "Many words follow here. " * 300)
         write(page, f"Question {number}.")
         expect_status(page, "thinking")
         expect_status(page, "idle")
