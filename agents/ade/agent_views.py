@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from agents.ade.answers import fragment, go, is_htmx, refused
 from agents.ade.forms import DeleteForm, NewAgentForm, split_words
-from agents.ade.pages import agent_line, find_agent, model_choices, workspace_context
+from agents.ade.pages import agent_lines, find_agent, model_choices, workspace_context
 from agents.llm.catalog import best_handle
 from agents.models import Agent, Tool
 from agents.runtime.removal import remove_agent
@@ -39,7 +39,7 @@ def agents(request: HttpRequest) -> HttpResponse:
     found_rows = page(rows.prefetch_related("tag_rows"), query)
     shown = found_rows[:LIST_SIZE]
     context: dict[str, Any] = {
-        "agents": [agent_line(row) for row in shown],
+        "agents": agent_lines(shown),
         "next_url": _next_url(request, shown[-1]) if len(found_rows) > LIST_SIZE else "",
     }
     if after and is_htmx(request):

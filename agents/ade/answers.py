@@ -8,7 +8,7 @@ from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefresh
 
 from letta_site.core.errors import AppError
 
@@ -34,6 +34,13 @@ def done(request: HttpRequest, address: str, text: str = "") -> HttpResponse:
     """Answer a form without JavaScript that has been carried out."""
     messages.success(request, text or _("Saved"))
     return redirect(address)
+
+
+def renewed(request: HttpRequest, agent_id: str) -> HttpResponse:
+    """Show an agent's page anew, as it is now."""
+    if is_htmx(request):
+        return HttpResponseClientRefresh()
+    return redirect("ade:workspace", agent_id)
 
 
 def refused(form: Form, error: AppError, field: str | None = None) -> None:

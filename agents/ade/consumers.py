@@ -16,6 +16,7 @@ from channels.generic.websocket import (  # type: ignore[import-untyped]
 )
 from django.conf import settings
 from django.http import parse_cookie
+from django.utils.translation import gettext as _
 
 from agents.ade import fragments, history, status
 from agents.ade.forms import MessageForm
@@ -23,6 +24,7 @@ from agents.ade.live import LiveView
 from agents.ade.state_fragments import Page, renewed_state
 from agents.ade.talk import answer_agent, say_to_agent
 from agents.ade.timeline import FaultRow
+from agents.ade.trouble import present_state
 from agents.ade.visitor import actor_of_socket
 from agents.engine.events import Event, Failure, RunFinished, RunStarted, StepCommitted
 from agents.models import Agent
@@ -97,7 +99,7 @@ class WorkspaceConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         assert self.ear is not None
         try:
             await self._catch_up(live)
-            live.push(await in_db(_present_status, self.agent))
+            live.push(await self._present_state(page))
             async for ref, event in _batched(self.ear, live, self._flush):
                 await self._show(live, page, ref, event)
         except Exception:
@@ -114,6 +116,7 @@ class WorkspaceConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             if isinstance(event, StepCommitted) and event.changed_blocks:
                 live.push(await in_db(renewed_state, page, event.changed_blocks, 0))
         elif isinstance(event, RunStarted):
+            live.push(fragments.remove(f"pending-{ref.run_id}"))
             await self._catch_up(live)
             live.push(fragments.status(status.thinking()))
         elif isinstance(event, StepCommitted):
@@ -124,21 +127,31 @@ class WorkspaceConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         else:
             live.absorb(event)
 
-    async def _catch_up(self, live: LiveView) -> None:
-        live.settle(await in_db(history.rows_after, self.agent, live.seq))
+    async def _catch_up(self, live: LiveView, *, until_run: str | None = None) -> None:
+        rows = await in_db(history.rows_after, self.agent, live.seq, until_run=until_run)
+        live.settle(rows)
 
     async def _finish(self, live: LiveView, page: Page, ref: RunRef, event: RunFinished) -> None:
-        await self._catch_up(live)
+        await self._catch_up(live, until_run=ref.run_id if event.failure else None)
         live.close()
+        if event.stop_reason == "cancelled" and not event.step_count:
+            await self._tell_unheard(live, ref)
         if event.failure:
             live.push(fragments.fault(_fault_row(event.failure, ref)))
-        state = status.after(event.stop_reason, failed=event.failure is not None)
         live.push(
-            fragments.status(state),
+            await self._present_state(page),
             await in_db(_last_run_line, self.agent),
             await in_db(renewed_state, page, (), 0),
             fragments.say(await in_db(_last_words, self.agent)),
         )
+
+    async def _tell_unheard(self, live: LiveView, ref: RunRef) -> None:
+        """A message that was stopped in the queue is in no history: its row offers it again."""
+        if key := await in_db(history.unheard_key, ref.run_id):
+            live.push(fragments.ack(key, _("Stopped before its turn.")))
+
+    async def _present_state(self, page: Page) -> str:
+        return await in_db(present_state, page.agent_id, page.csrf_token)
 
     async def _send_message(self, given: dict[str, Any]) -> None:
         form = MessageForm(given)
@@ -213,10 +226,6 @@ def _whole(value: Any) -> int:
 def _find_agent(actor: Actor, agent_id: str) -> Agent | None:
     agent: Agent | None = Agent.objects.of(actor).filter(pk=agent_id).first()
     return agent
-
-
-def _present_status(agent: Agent) -> str:
-    return fragments.status(status.of_run(history.last_run(agent)))
 
 
 def _last_run_line(agent: Agent) -> str:

@@ -82,6 +82,12 @@ def fault(row: FaultRow) -> str:
     return append("log", part("agents/timeline.html#fault", {"row": row}), "ol")
 
 
+def trouble(notice: object, csrf_token: str) -> str:
+    """Renew the notice that something is wrong with the agent; empty when nothing is."""
+    context = {"trouble": notice, "csrf_token": csrf_token}
+    return part("agents/trouble.html#notice", context)
+
+
 def status(found: Status) -> str:
     """Renew the chip, the stop button and what a screen reader is told."""
     context = {"status": found, "say": found.text}

@@ -7,9 +7,20 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
-from agents.ade.timeline import FaultRow, Row, StepRow, Waiting, build_rows, spoken_words
+from agents.ade.timeline import (
+    Cut,
+    FaultRow,
+    NoteRow,
+    QueuedRow,
+    Row,
+    StepRow,
+    Waiting,
+    build_rows,
+    spoken_words,
+)
 from agents.ade.toolcards import BlockChange
-from agents.models import Agent, Conversation, Message, Run
+from agents.engine.prompt import unwrap_user_text
+from agents.models import Agent, Compaction, Conversation, Message, Run
 from agents.services.messages import to_type
 from agents.types import Message as MessageValue
 from memory.ade.cards import changes_of
@@ -40,7 +51,7 @@ def page_of_rows(
     if len(newest) > PAGE_SIZE:
         page = _from_first_turn(page)
     older = page[0].seq if len(newest) > PAGE_SIZE else None
-    return rows_of(agent, [to_type(row) for row in page]), older
+    return rows_of(agent, conversation, [to_type(row) for row in page]), older
 
 
 def _from_first_turn(page: list[Message]) -> list[Message]:
@@ -49,20 +60,45 @@ def _from_first_turn(page: list[Message]) -> list[Message]:
     return page[first:]
 
 
-def rows_after(agent: Agent, seq: int) -> list[Row]:
+def rows_after(agent: Agent, seq: int, *, until_run: str | None = None) -> list[Row]:
     """Return the rows of everything that was stored after number `seq`, at most one page.
 
-    Rows of calls that waited come again in front when they have been answered meanwhile.
+    With `until_run` only up to the end of that run: the next one may have begun meanwhile.
+    In front come again rows of calls that waited, when they have been answered meanwhile, and the
+    summary that a new one has replaced.
     """
-    shown = _shown(main_conversation(agent))
-    new = [to_type(row) for row in reversed(shown.filter(seq__gt=seq).order_by("-seq")[:PAGE_SIZE])]
-    old = [to_type(row) for row in _answered(shown, new).filter(seq__lte=seq).order_by("seq")]
+    conversation = main_conversation(agent)
+    shown = _shown(conversation)
+    later = shown.filter(seq__gt=seq)
+    if until_run:
+        later = _until(later, until_run)
+    new = [to_type(row) for row in reversed(later.order_by("-seq")[:PAGE_SIZE])]
+    changed = _answered(shown, new) | _outdone(shown, new, seq)
+    old = [to_type(row) for row in changed.filter(seq__lte=seq).order_by("seq")]
     known = {f"msg-{message.id}" for message in old}
-    rows = rows_of(agent, [*old, *new])
+    rows = rows_of(agent, conversation, [*old, *new])
     return [
-        replace(row, again=True) if isinstance(row, StepRow) and row.dom_id in known else row
+        replace(row, again=True)
+        if isinstance(row, StepRow | NoteRow) and row.dom_id in known
+        else row
         for row in rows
     ]
+
+
+def _until(rows: "QuerySet[Message]", run_id: str) -> "QuerySet[Message]":
+    others = rows.exclude(run_id=run_id).filter(run_id__isnull=False).order_by("seq")
+    end = others.values_list("seq", flat=True).first()
+    return rows if end is None else rows.filter(seq__lt=end)
+
+
+def _outdone(
+    shown: "QuerySet[Message]", new: Sequence[MessageValue], seq: int
+) -> "QuerySet[Message]":
+    """Return the summary that was the latest one before those in `new`."""
+    if not any(message.role == "summary" for message in new):
+        return shown.none()
+    before = shown.filter(role="summary", seq__lte=seq).order_by("-seq")
+    return shown.filter(pk__in=list(before.values_list("pk", flat=True)[:1]))
 
 
 def _answered(shown: "QuerySet[Message]", new: Sequence[MessageValue]) -> "QuerySet[Message]":
@@ -75,13 +111,42 @@ def _answered(shown: "QuerySet[Message]", new: Sequence[MessageValue]) -> "Query
     return shown.filter(Q(pk__in=asked) | Q(step_id__in=steps, role__in=("assistant", "approval")))
 
 
-def rows_of(agent: Agent, messages: Sequence[MessageValue]) -> list[Row]:
+def rows_of(
+    agent: Agent, conversation: Conversation, messages: Sequence[MessageValue]
+) -> list[Row]:
     """Return the rows of stored messages, with what their tool calls did to blocks."""
-    held = Conversation.objects.filter(agent=agent, is_default=True, pending__isnull=False)
-    request_id = held.values_list("pending_id", flat=True).first()
-    waiting = Waiting(agent.id, request_id) if request_id else None
-    changes = changes_by_call(messages)
-    return build_rows(messages, name=agent.name, changes=changes, waiting=waiting)
+    pending_id = conversation.pending_id
+    return build_rows(
+        messages,
+        name=agent.name,
+        changes=changes_by_call(messages),
+        waiting=Waiting(agent.id, pending_id) if pending_id else None,
+        cuts=_cuts_by_summary(conversation, messages),
+    )
+
+
+def _cuts_by_summary(
+    conversation: Conversation, messages: Iterable[MessageValue]
+) -> dict[str, Cut]:
+    """Return the compactions that left these summaries; no query if there are none."""
+    ids = [message.id for message in messages if message.role == "summary"]
+    if not ids:
+        return {}
+    rows = Compaction.objects.filter(conversation=conversation, summary_message_id__in=ids)
+    last = conversation.summary_message_id
+    return {row.summary_message_id: _cut(row, last) for row in rows}
+
+
+def _cut(row: Compaction, last: str | None) -> Cut:
+    return Cut(
+        agent_id=row.agent_id,
+        number=row.seq,
+        messages=len(row.message_ids),
+        tokens_before=row.tokens_before,
+        tokens_after=row.tokens_after,
+        undone=row.undone_at is not None,
+        latest=row.undone_at is None and row.summary_message_id == last,
+    )
 
 
 def changes_by_call(messages: Iterable[MessageValue]) -> dict[str, BlockChange]:
@@ -99,6 +164,29 @@ def last_run(agent: Agent) -> Run | None:
     """Return the newest run."""
     run: Run | None = Run.objects.filter(agent=agent).order_by("-seq").first()
     return run
+
+
+def queued_rows(active: Iterable[Run], conversation: Conversation) -> list[Row]:
+    """Return what was said to an agent and waits for its turn. No query."""
+    waiting = (run for run in active if run.status == "created" and run.started_at is None)
+    own = (run for run in waiting if run.conversation_id == conversation.id)
+    return [row for run in own if (row := queued_row(run))]
+
+
+def queued_row(run: Run) -> QueuedRow | None:
+    """Return the row of a run that has not begun; None when nobody spoke."""
+    said = [one for one in run.input if one["role"] in ("user", "system")]
+    parts = [part.get("text", "") for one in said for part in one["content"]]
+    text = "\n\n".join(part for part in parts if part)
+    key = next((one["otid"] for one in said if one.get("otid")), run.id)
+    return QueuedRow(key, unwrap_user_text(text)) if text else None
+
+
+def unheard_key(run_id: str) -> str:
+    """Return the key of the row of a run that ended before it began, or an empty text."""
+    run = Run.objects.filter(pk=run_id, started_at=None).first()
+    row = queued_row(run) if run else None
+    return row.key if row else ""
 
 
 def fault_row(error: dict[str, Any], run_id: str) -> FaultRow:

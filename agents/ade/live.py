@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from agents.ade import fragments, status
 from agents.ade.partial_json import text_so_far
-from agents.ade.timeline import LiveRow, Row, StepRow
+from agents.ade.timeline import LiveRow, NoteRow, Row, StepRow
 from agents.ade.toolcards import REPLY_TOOL, ToolCard, close_card, open_card
 from agents.engine.events import (
     Event,
@@ -76,7 +76,7 @@ class LiveView:
         for row in rows:
             self.seq = max(self.seq, row.seq)
             self._stored.add(row.dom_id)
-            if isinstance(row, StepRow) and row.again:
+            if isinstance(row, StepRow | NoteRow) and row.again:
                 self.push(fragments.rows([row], self.view))
                 continue
             if self._rows.pop(row.dom_id, None) is None:

@@ -16,12 +16,17 @@ from agents.ade.snippets import snippets_for
 from agents.ade.state import agent_block_cards, agent_meter, passage_list
 from agents.ade.status import Status
 from agents.ade.toolcards import icon_of
+from agents.ade.trouble import notice_of, status_of
 from agents.llm.catalog import list_models
 from agents.llm.providers import DEMO_HANDLE
 from agents.models import Agent, AgentTool, Tool
+from agents.runtime.boot import find_lost
+from agents.runtime.runner import in_hand
 from agents.services.agent_rules import APPROVAL
 from agents.services.calling import model_params
 from agents.services.kit import tool_spec
+from agents.services.signs import Shown, last_and_active, list_active
+from agents.services.snapshot import load_transcript
 from letta_site.core.errors import NotFound
 from letta_site.core.types import Actor
 from memory.ade.asking import actor_of
@@ -63,8 +68,16 @@ def find_agent(actor: Actor, agent_id: str) -> Agent:
     return agent
 
 
-def agent_line(agent: Agent) -> AgentLine:
-    """Return the line of an agent whose tags are prefetched."""
+def agent_lines(agents: Sequence[Agent]) -> list[AgentLine]:
+    """Return the lines of agents whose tags are prefetched: one query for their runs."""
+    at_work = in_hand()
+    active = list_active([agent.id for agent in agents])
+    now = {run.agent_id: status.of_run(run) for run in reversed(active)}
+    now |= {run.agent_id: status.stuck() for run in find_lost(active, at_work)}
+    return [_agent_line(agent, now.get(agent.id)) for agent in agents]
+
+
+def _agent_line(agent: Agent, now: Status | None) -> AgentLine:
     has_run = agent.last_run_completion or agent.last_stop_reason
     return AgentLine(
         id=agent.id,
@@ -72,7 +85,7 @@ def agent_line(agent: Agent) -> AgentLine:
         description=agent.description or "",
         model=agent.model,
         tags=tags_of(agent),
-        status=status.ended(agent.last_stop_reason) if has_run else None,
+        status=now or (status.ended(agent.last_stop_reason) if has_run else None),
         updated_at=agent.updated_at,
     )
 
@@ -172,15 +185,19 @@ def talk_context(
     """Return the conversation, the state of the agent, and the meter of its window."""
     conversation = history.main_conversation(agent)
     rows, older = history.page_of_rows(agent, conversation, before=before)
-    run = history.last_run(agent)
-    if run and run.error and not before:
-        rows = [*rows, history.fault_row(run.error, run.id)]
+    window, at_work = load_transcript(conversation), in_hand()
+    run, active = last_and_active(agent.id)
+    notice = notice_of(Shown(agent, conversation, window, run, active), at_work)
+    if not before:
+        rows += [history.fault_row(run.error, run.id)] if run and run.error else []
+        rows += history.queued_rows(active, conversation)
     return {
         "rows": rows,
         "older_than": older,
-        "status": status.of_run(run),
+        "status": status_of(notice, run),
         "run_meta": status.run_line(run),
-        "ctx": agent_meter(agent, conversation, [tool_spec(row) for row in tools]),
+        "ctx": agent_meter(agent, [tool_spec(row) for row in tools], window),
+        "trouble": notice,
         "view": view,
     }
 

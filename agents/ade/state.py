@@ -11,7 +11,7 @@ from agents.models import Agent, AgentArchive, Conversation
 from agents.services.archives import archive_ids_of
 from agents.services.kit import tool_specs
 from agents.services.snapshot import load_transcript
-from agents.types import ToolSpec
+from agents.types import ToolSpec, Transcript
 from letta_site.core.types import Actor
 from memory.ade.cards import PASSAGES_SHOWN, BlockCard, PassageList, block_cards
 from memory.models import Block, Passage
@@ -22,13 +22,15 @@ MAX_FOUND = 50
 
 def agent_meter(
     agent: Agent,
-    conversation: Conversation | None = None,
     tools: Sequence[ToolSpec] | None = None,
+    window: Transcript | None = None,
 ) -> Meter:
-    """Measure the next request of an agent, as far as it can be known before it is made."""
-    if conversation is None:
-        conversation = Conversation.objects.get(agent=agent, is_default=True)
-    window = load_transcript(conversation)
+    """Measure the next request of an agent, as far as it can be known before it is made.
+
+    What is not given is read.
+    """
+    if window is None:
+        window = load_transcript(Conversation.objects.get(agent=agent, is_default=True))
     found = estimate_request(
         window.system,
         window.messages,

@@ -48,6 +48,11 @@ def ended(stop_reason: str | None) -> Status:
     return Status(_("finished"), "ok") if found.tone == "ok" else found
 
 
+def stuck() -> Status:
+    """A run has not ended, and nobody carries it out."""
+    return Status(_("stuck"), "err")
+
+
 def of_run(run: Run | None) -> Status:
     """Return the state that an agent's last run says it is in."""
     if run is None:

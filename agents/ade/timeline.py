@@ -23,6 +23,7 @@ from agents.types import ImagePart, Json, Message, ReasoningPart, ToolReturn
 
 SHORT_CHARS = 160
 Changes = Mapping[str, BlockChange]
+NO_CUTS: Mapping[str, "Cut"] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,21 @@ class UserRow:
     def dom_id(self) -> str:
         """The id of the row in the page."""
         return f"msg-{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedRow:
+    """What somebody said to an agent that has not come to it yet."""
+
+    key: str
+    text: str
+    seq: int = 0
+    kind: Literal["queued"] = "queued"
+
+    @property
+    def dom_id(self) -> str:
+        """The id of the row in the page; `key` is the sender's own name for the message."""
+        return f"pending-{self.key}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +100,29 @@ class StepRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """A compaction, as its summary's line tells of it. `latest`: it can be taken back."""
+
+    agent_id: str
+    number: int
+    messages: int
+    tokens_before: int
+    tokens_after: int
+    undone: bool = False
+    latest: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class NoteRow:
-    """A thin line: a system message, a heartbeat, a summary."""
+    """A thin line: a system message, a heartbeat, a summary. `again` as with StepRow."""
 
     id: str
     seq: int
     at: datetime
     label: str
     text: str = ""
+    cut: Cut | None = None
+    again: bool = False
     kind: Literal["note"] = "note"
 
     @property
@@ -125,13 +156,21 @@ class LiveRow:
     kind: Literal["live"] = "live"
 
 
-Row = UserRow | StepRow | NoteRow | FaultRow
+Row = UserRow | StepRow | NoteRow | FaultRow | QueuedRow
 
 
 def build_rows(
-    messages: Sequence[Message], *, name: str, changes: Changes, waiting: Waiting | None = None
+    messages: Sequence[Message],
+    *,
+    name: str,
+    changes: Changes,
+    waiting: Waiting | None = None,
+    cuts: Mapping[str, Cut] = NO_CUTS,
 ) -> list[Row]:
-    """Return the rows of `messages`, oldest first. `changes` maps tool call ids to block edits."""
+    """Return the rows of `messages`, oldest first.
+
+    `changes` maps tool call ids to block edits, `cuts` messages to the compactions they summarise.
+    """
     returns = {r.tool_call_id: r for m in messages for r in m.tool_returns}
     claimed: set[str] = set()
     rows: list[Row] = []
@@ -139,15 +178,17 @@ def build_rows(
     for message in messages:
         if message.role == "assistant" or message.tool_calls:
             claimed.update(call.id for call in message.tool_calls)
-            row = _step_row(message, name, returns, changes)
+            step = _step_row(message, name, returns, changes)
             if waiting and message.step_id in asking:
-                row = _with_question(row, waiting if message.role == "approval" else None)
-            rows.append(row)
+                step = _with_question(step, waiting if message.role == "approval" else None)
+            rows.append(step)
         elif message.role == "tool":
             _close_with(rows, message)
             rows.extend(_orphans(message, claimed))
         else:
-            rows.append(_plain_row(message))
+            row = _plain_row(message)
+            cut = cuts.get(message.id)
+            rows.append(replace(row, cut=cut) if isinstance(row, NoteRow) else row)
     return rows
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from agents.ade import agent_views, config_views, state_views, talk_views
+from agents.ade import agent_views, care_views, config_views, state_views, talk_views
 
 app_name = "ade"
 _AGENT = "agents/<str:agent_id>"
@@ -16,6 +16,9 @@ urlpatterns = [
     path(f"{_AGENT}/messages/older", talk_views.older, name="older"),
     path(f"{_AGENT}/answer", talk_views.answer, name="answer"),
     path(f"{_AGENT}/stop", talk_views.stop, name="stop"),
+    path(f"{_AGENT}/unstick", care_views.unstick, name="unstick"),
+    path(f"{_AGENT}/compact", care_views.compact, name="compact"),
+    path(f"{_AGENT}/compactions/<int:number>/undo", care_views.undo, name="compaction_undo"),
     path(f"{_AGENT}/settings", config_views.settings, name="settings"),
     path(f"{_AGENT}/system", config_views.prompt, name="prompt"),
     path(f"{_AGENT}/about", config_views.about, name="about"),

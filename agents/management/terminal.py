@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from agents.engine.approvals import WAITING
 from agents.engine.arguments import SPEAKING_TOOL
 from agents.engine.events import (
     Event,
@@ -79,7 +80,7 @@ class Terminal:
         if call is None or call.name == SPEAKING_TOOL:
             return
         mark = "failed" if event.result.status == "error" else "->"
-        self._line(f"{call.name}({_inner(call.arguments)}) {mark} {event.result.text}")
+        self._line(f"{written(call)} {mark} {event.result.text}")
 
     def _commit(self, event: StepCommitted) -> None:
         for message in event.messages:
@@ -100,19 +101,22 @@ class Terminal:
     def _end(self, event: RunFinished) -> None:
         if event.failure:
             failure = event.failure
-            self._line(" ".join(filter(None, (failure.message, failure.todo, failure.detail))))
+            said = filter(None, (failure.message, failure.todo, failure.detail))
+            self._line(" ".join(said), whole=True)
+        elif event.stop_reason == WAITING:
+            self._line("waiting for your approval")
         elif event.stop_reason not in _QUIET_STOPS:
             self._line(f"stopped: {event.stop_reason}")
         elif not self.fresh_line:
             self.say("\n")
             self.fresh_line = True
 
-    def _line(self, text: str) -> None:
+    def _line(self, text: str, *, whole: bool = False) -> None:
         if not self.fresh_line:
             self.say("\n")
             self.fresh_line = True
         flat = " ".join(printable(text).split())
-        self.note(flat if len(flat) <= LINE_CHARS else f"{flat[: LINE_CHARS - 3]}...")
+        self.note(flat if whole or len(flat) <= LINE_CHARS else f"{flat[: LINE_CHARS - 3]}...")
 
 
 _SHOWN: dict[type[Any], Callable[[Terminal, Any], None]] = {
@@ -129,6 +133,11 @@ _SHOWN: dict[type[Any], Callable[[Terminal, Any], None]] = {
 def printable(text: str) -> str:
     """Return text without the control characters that could take over a terminal."""
     return text.translate(_UNSAFE)
+
+
+def written(call: ToolCall) -> str:
+    """Return a call as it would be written, safe to be shown."""
+    return printable(f"{call.name}({_inner(call.arguments)})")
 
 
 def _inner(arguments: str) -> str:

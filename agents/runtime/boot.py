@@ -1,12 +1,15 @@
 """What happens once when the server starts."""
 
 import asyncio
+from collections.abc import Collection, Iterable
 
+from agents.models import Run
 from agents.runtime import callbacks, cancel, groups
 from agents.runtime.runner import enqueue, is_queued
 from agents.services import health
 from agents.services.callbacks import release_uncalled
 from agents.services.runs import list_waiting, resume_interrupted
+from agents.services.signs import is_quiet
 from letta_site.core.aio import in_db
 from letta_site.core.openai_client import warm_up
 from letta_site.core.types import Actor
@@ -25,6 +28,14 @@ async def start() -> None:
     for ref, seq in await in_db(list_waiting):
         enqueue(ref, seq)
     await groups.take_up()
+
+
+def find_lost(active: Iterable[Run], in_hand: Collection[str]) -> list[Run]:
+    """Return those of unfinished runs that nobody in this process carries out or will.
+
+    `in_hand` is what `runner.in_hand` said before they were read.
+    """
+    return [run for run in active if run.id not in in_hand and is_quiet(run)]
 
 
 async def unstick(actor: Actor, agent_id: str) -> list[health.Trouble]:

@@ -118,6 +118,12 @@ def is_queued(ref: RunRef) -> bool:
     return any(waiting == ref for _, waiting in _queues.get(ref.conversation_id, ()))
 
 
+def in_hand() -> set[str]:
+    """Return the ids of the runs that this process carries out or is going to."""
+    waiting = {ref.run_id for queue in list(_queues.values()) for _, ref in list(queue)}
+    return waiting | cancel.working()
+
+
 async def _drain(conversation_id: str) -> None:
     queue = _queues[conversation_id]
     try:

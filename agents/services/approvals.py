@@ -45,6 +45,14 @@ def hold(conversation_id: str, message_id: str) -> None:
     Conversation.objects.filter(pk=conversation_id).update(pending=message_id)
 
 
+def waiting_calls(agent_id: str) -> tuple[ToolCall, ...]:
+    """Return the calls of an agent's default conversation that wait for somebody's answer."""
+    rows = Conversation.objects.filter(agent_id=agent_id, is_default=True)
+    conversation = rows.select_related("pending").first()
+    request = conversation.pending if conversation else None
+    return to_type(request).tool_calls if request else ()
+
+
 # --- before a run is accepted ----------------------------------------------------------------
 
 

@@ -108,4 +108,6 @@ def foreign_agent(api: Api, agent: dict[str, Any], stranger: Actor) -> dict[str,
     ids = [block["id"] for block in agent["memory"]["blocks"]]
     apps.get_model("memory", "Block").objects.filter(pk__in=ids).update(org_id=stranger.org_id)
     model.objects.filter(pk=agent["id"]).update(org_id=stranger.org_id)
+    talks = apps.get_model("agents", "Conversation").objects.filter(agent_id=agent["id"])
+    talks.update(org_id=stranger.org_id)
     return agent

@@ -148,3 +148,134 @@ def test_no_loop_is_left_running(bob: dict[str, Any], fake_openai: FakeOpenAI) -
     chat("Bob", "--once", "hello")
     with pytest.raises(RuntimeError):
         asyncio.get_running_loop()
+
+
+# --- approvals -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def careful(api: Api, bob: dict[str, Any]) -> dict[str, Any]:
+    """Bob, whose memory_insert asks first."""
+    path = f"/v1/agents/{bob['id']}/tools/approval/memory_insert"
+    answer = api.send("PATCH", path, {"requires_approval": True})
+    assert answer.status_code == 200, answer.content
+    return bob
+
+
+EDIT = Call("memory_insert", {"label": "human", "new_string": "Likes fjords"})
+
+
+def say_in_turn(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
+    written: Iterator[str] = iter(lines)
+
+    def read(_prompt: str) -> str:
+        try:
+            return next(written)
+        except StopIteration:
+            raise EOFError from None
+
+    monkeypatch.setattr("builtins.input", read)
+
+
+def test_a_call_is_shown_and_approved(
+    careful: dict[str, Any], fake_openai: FakeOpenAI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say_in_turn(monkeypatch, "I like fjords", "", "y")
+    fake_openai.push(Reply("One moment.", calls=(EDIT,)), "Noted.")
+    out, err = chat("Bob")
+    assert out == "One moment.\nNoted.\n"
+    assert 'memory_insert(label="human", new_string="Likes fjords")' in err
+    assert "memory: human is now Name: Ada Likes fjords" in err
+    assert "go on waiting" not in err
+
+
+@pytest.mark.parametrize(("said", "told"), [("n", "none given"), ("too early", "too early")])
+def test_a_call_is_denied_with_a_reason(
+    careful: dict[str, Any],
+    fake_openai: FakeOpenAI,
+    monkeypatch: pytest.MonkeyPatch,
+    said: str,
+    told: str,
+) -> None:
+    say_in_turn(monkeypatch, "I like fjords", said)
+    fake_openai.push(Reply(calls=(EDIT,)), "As you wish.")
+    out, _ = chat("Bob")
+    assert out == "As you wish.\n"
+    assert told in fake_openai.chats[1]["messages"][-1]["content"]
+    assert apps.get_model("memory", "Block").objects.get(label="human").value == "Name: Ada"
+
+
+def test_each_of_several_calls_is_asked_about(
+    careful: dict[str, Any], fake_openai: FakeOpenAI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Call("memory_insert", {"label": "human", "new_string": "Hates fjords"})
+    say_in_turn(monkeypatch, "I like fjords", "yes", "no")
+    fake_openai.push(Reply(calls=(EDIT, other)), "Done.")
+    assert chat("Bob")[0] == "Done.\n"
+    assert "Likes" in apps.get_model("memory", "Block").objects.get(label="human").value
+    assert "Hates" not in apps.get_model("memory", "Block").objects.get(label="human").value
+
+
+def test_who_leaves_leaves_the_calls_waiting_and_finds_them_again(
+    careful: dict[str, Any], fake_openai: FakeOpenAI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_openai.push(Reply(calls=(EDIT,)), "Noted.")
+    say_in_turn(monkeypatch, "I like fjords")
+    assert "go on waiting" in chat("Bob")[1]
+    say_in_turn(monkeypatch, "y")
+    assert chat("Bob")[0] == "Noted.\n"
+
+
+def test_one_question_that_needs_an_approval_has_no_answer(
+    careful: dict[str, Any], fake_openai: FakeOpenAI
+) -> None:
+    fake_openai.push(Reply(calls=(EDIT,)))
+    for words, complaint in (("I like fjords", "waiting for your approval"), ("?", "it waits")):
+        err = io.StringIO()
+        with pytest.raises(CommandError):
+            call_command("chat", "Bob", "--once", words, stdout=io.StringIO(), stderr=err)
+        assert complaint in err.getvalue()
+
+
+def test_a_busy_agent_takes_no_second_message(bob: dict[str, Any], fake_openai: FakeOpenAI) -> None:
+    chat("Bob", "--once", "hello")
+    apps.get_model("agents", "Run").objects.update(status="running")
+    err = io.StringIO()
+    with pytest.raises(CommandError):
+        call_command("chat", "Bob", "--once", "again", stdout=io.StringIO(), stderr=err)
+    assert "at work on another request" in err.getvalue()
+    assert len(fake_openai.chats) == 1
+
+
+def test_a_second_ctrl_c_leaves_and_no_run_stays_open(
+    bob: dict[str, Any], fake_openai: FakeOpenAI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say_in_turn(monkeypatch, "hello")
+    runner = import_module("agents.runtime.runner")
+    stuck = threading.Event()
+
+    async def deaf(*_given: Any) -> dict[str, str]:
+        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+        return {}
+
+    def answer(_request: dict[str, Any]) -> Reply:
+        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+        return Reply("too late", wait_for=stuck)
+
+    monkeypatch.setattr(runner, "cancel_runs", deaf)
+    fake_openai.answer_with(answer)
+    with pytest.raises(SystemExit) as left:
+        chat("Bob")
+    stuck.set()
+    assert left.value.code == 130
+    assert apps.get_model("agents", "Run").objects.get().status == "cancelled"
+
+
+def test_what_to_do_about_a_failure_is_told_whole(api: Api, settings: Any) -> None:
+    settings.PROVIDER_VARIABLES = {"OPENAI_API_KEY": "sk-test"}
+    api.send("POST", "/v1/agents/", {"model": "openai/gpt-4o-mini", "name": "Bob"})
+    settings.PROVIDER_VARIABLES = {}
+    err = io.StringIO()
+    with pytest.raises(CommandError):
+        call_command("chat", "Bob", "--once", "hello", stdout=io.StringIO(), stderr=err)
+    assert "Set OPENAI_API_KEY" in err.getvalue() and "..." not in err.getvalue()

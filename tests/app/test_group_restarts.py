@@ -18,7 +18,7 @@ from letta_site.core.aio import in_db
 from tests.app.company import settle, texts
 from tests.app.conftest import Api
 from tests.app.posting import play, post
-from tests.app.test_groups import CHOOSE, crew, form, led, make, openai  # noqa: F401
+from tests.app.test_groups import CHOOSE, crew, form, led, make  # noqa: F401
 from tests.fakes.openai_replies import Call, Reply
 from tests.fakes.openai_server import FakeOpenAI
 
@@ -61,7 +61,7 @@ def heard(fake: FakeOpenAI, name: str) -> list[str]:
 def test_a_round_goes_on_with_the_turn_that_was_cut(
     api: Api,
     crew: list[Any],  # noqa: F811
-    openai: FakeOpenAI,  # noqa: F811
+    openai: FakeOpenAI,
 ) -> None:
     group = form(api, crew)
     openai.push("I am first.", Reply("never", delay_s=30), "I am second.", "I am third.")
@@ -85,7 +85,7 @@ def members() -> list[GroupMember]:
 def test_a_turn_that_ended_unheard_is_passed_on(
     api: Api,
     crew: list[Any],  # noqa: F811
-    openai: FakeOpenAI,  # noqa: F811
+    openai: FakeOpenAI,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     group = form(api, crew)
@@ -108,7 +108,7 @@ def test_a_turn_that_ended_unheard_is_passed_on(
 def test_a_led_talk_keeps_what_was_chosen(
     api: Api,
     crew: list[Any],  # noqa: F811
-    openai: FakeOpenAI,  # noqa: F811
+    openai: FakeOpenAI,
 ) -> None:
     boss = make(api, name="Boss", system="You are Boss.")
     group = led(api, boss, crew, "dynamic")
