@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -34,6 +33,28 @@ def chat(*arguments: str) -> tuple[str, str]:
     out, err = io.StringIO(), io.StringIO()
     call_command("chat", *arguments, stdout=out, stderr=err, no_color=True)
     return out.getvalue(), err.getvalue()
+
+
+class Keyboard:
+    """A Ctrl-C for the loop that carries out the command, and for nothing after it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        runner = import_module("agents.runtime.runner")
+        send = runner.send
+
+        async def heard(*given: Any) -> Any:
+            self._loop = asyncio.get_running_loop()
+            return await send(*given)
+
+        monkeypatch.setattr(runner, "send", heard)
+
+    def ctrl_c(self) -> None:
+        self._loop.call_soon_threadsafe(signal.raise_signal, signal.SIGINT)
+
+
+@pytest.fixture
+def keyboard(monkeypatch: pytest.MonkeyPatch) -> Keyboard:
+    return Keyboard(monkeypatch)
 
 
 @pytest.mark.parametrize("by", ["id", "name"])
@@ -102,22 +123,22 @@ def test_a_broken_off_answer_is_told(
 
 
 def test_ctrl_c_cancels_the_run_and_not_the_conversation(
-    bob: dict[str, Any], fake_openai: FakeOpenAI, monkeypatch: pytest.MonkeyPatch
+    bob: dict[str, Any],
+    fake_openai: FakeOpenAI,
+    monkeypatch: pytest.MonkeyPatch,
+    keyboard: Keyboard,
 ) -> None:
     written: Iterator[str] = iter(["hello", "again", "/quit"])
     monkeypatch.setattr("builtins.input", lambda _prompt: next(written))
-    asked = threading.Event()
 
     def answer(request: dict[str, Any]) -> Reply:
         if len(fake_openai.chats) > 1:
             return Reply("Back.")
-        threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
-        asked.set()
+        keyboard.ctrl_c()
         return Reply("too late", wait_for=threading.Event(), delay_s=0)
 
     fake_openai.answer_with(answer)
     out, err = chat("Bob")
-    assert asked.is_set()
     assert out.endswith("Back.\n")
     assert "stopped: cancelled" in err
     states = (
@@ -248,18 +269,21 @@ def test_a_busy_agent_takes_no_second_message(bob: dict[str, Any], fake_openai: 
 
 
 def test_a_second_ctrl_c_leaves_and_no_run_stays_open(
-    bob: dict[str, Any], fake_openai: FakeOpenAI, monkeypatch: pytest.MonkeyPatch
+    bob: dict[str, Any],
+    fake_openai: FakeOpenAI,
+    monkeypatch: pytest.MonkeyPatch,
+    keyboard: Keyboard,
 ) -> None:
     say_in_turn(monkeypatch, "hello")
     runner = import_module("agents.runtime.runner")
     stuck = threading.Event()
 
     async def deaf(*_given: Any) -> dict[str, str]:
-        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+        keyboard.ctrl_c()
         return {}
 
     def answer(_request: dict[str, Any]) -> Reply:
-        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+        keyboard.ctrl_c()
         return Reply("too late", wait_for=stuck)
 
     monkeypatch.setattr(runner, "cancel_runs", deaf)
