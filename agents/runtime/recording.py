@@ -74,8 +74,12 @@ class _Recording:
             self.stored += len(fresh)
 
     async def take_up(self) -> None:
-        """Begin with what the run told before the server was restarted."""
-        before = await in_db(stored_events, self.ref.run_id)
+        """Begin with what the run told before the server was restarted, if that can be had."""
+        try:
+            before = await in_db(stored_events, self.ref.run_id)
+        except DatabaseError:
+            log.exception("What run %s told before could not be read", self.ref.run_id)
+            return
         self.stored = len(before)
         if before:
             self.add(before)
@@ -132,9 +136,12 @@ async def _record(recording: _Recording, ear: bus.Subscription) -> None:
                     last = time.monotonic()
                 if ended:
                     break
-        await in_db(drop_old_events)
     finally:
         _live.pop(recording.ref.run_id, None)
+    try:
+        await in_db(drop_old_events)
+    except DatabaseError:
+        log.exception("Old events could not be dropped; the next recording tries again")
 
 
 async def _next(ear: bus.Subscription) -> list[Event]:

@@ -1,11 +1,12 @@
 """Talks of groups that have not ended, so that another process can go on with them."""
 
+import logging
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from django.db.models import F
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from agents.models import Group, Run, Talk
 from agents.services.group_talks import announce, end_turn
@@ -13,6 +14,7 @@ from agents.types import InputMessage, RunInput
 from letta_site.core.aio import write
 from letta_site.core.types import Actor
 
+log = logging.getLogger(__name__)
 MARK = "talk_id"  # in the metadata of a talk's runs
 
 
@@ -42,7 +44,18 @@ def open_talk(actor: Actor, group_id: str, given: RunInput) -> OpenTalk:
 
 def list_open() -> list[OpenTalk]:
     """Return the talks that the last process did not end, in the order they were asked for."""
-    return [_to_type(row) for row in Talk.objects.order_by("created_at", "id")]
+    found = (_read(row) for row in Talk.objects.order_by("created_at", "id"))
+    return [talk for talk in found if talk]
+
+
+def _read(row: Talk) -> OpenTalk | None:
+    """Return a talk; one that another version of this program wrote may be lost on us."""
+    try:
+        return _to_type(row)
+    except ValidationError:
+        log.exception("Talk %s of group %s cannot be taken up", row.id, row.group_id)
+        close_talk(row.id)
+        return None
 
 
 def _to_type(row: Talk) -> OpenTalk:

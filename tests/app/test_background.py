@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
 from agents.engine.events import RunFinished, StepCommitted, TextDelta
 from agents.models import Run, RunEvent
@@ -68,18 +69,26 @@ def test_a_stream_read_again_is_the_same(agent: Any, openai: FakeOpenAI, body: A
         assert shown(resume(run.id, {"starting_after": at})) == frames[at:]
 
 
-def test_every_cut_of_a_live_stream_is_mended(agent: Any, openai: FakeOpenAI) -> None:  # noqa: F811
-    """The reader leaves at random points and comes back with the last number it saw."""
-    chance = random.Random(7)
+@pytest.mark.parametrize("cuts", [5, pytest.param(50, marks=pytest.mark.heavy)])
+def test_every_cut_of_a_live_stream_is_mended(
+    agent: Any,  # noqa: F811
+    openai: FakeOpenAI,  # noqa: F811
+    cuts: int,
+) -> None:
+    """The reader leaves at random events and comes back with the last number it saw."""
+    chance, left = random.Random(7), 0
     edit = Call("memory_insert", {"label": "human", "new_string": "Oslo."})
 
-    async def follow(path: str, body: Any, count: int) -> list[Any]:
+    async def follow(path: str, body: Any) -> list[Any]:
+        nonlocal left
+        count = chance.randint(1, 4)
         response = await post(path, body)
         raw, found = b"", []
         async for piece in response.streaming_content:
             raw += piece
             found = shown(Stream(200, raw))
-            if len(found) >= count or b"[DONE]" in raw:
+            if len(found) >= count and b"[DONE]" not in raw:
+                left += 1
                 break
         await response.streaming_content.aclose()
         return found
@@ -90,18 +99,19 @@ def test_every_cut_of_a_live_stream_is_mended(agent: Any, openai: FakeOpenAI) ->
             Reply("five six seven eight nine ten", delay_s=0.02),
         )
         path = f"/v1/agents/{agent['id']}/messages"
-        seen = await follow(path, TOKENS, 2)
+        seen = await follow(path, TOKENS)
         run = await in_db(Run.objects.order_by("-seq").first)
         while not seen or seen[-1]["message_type"] != "usage_statistics":
             after = seen[-1]["seq_id"] if seen else 0
-            body = {"starting_after": after}
-            seen += await follow(f"/v1/runs/{run.id}/stream", body, chance.randint(1, 4))
+            seen += await follow(f"/v1/runs/{run.id}/stream", {"starting_after": after})
         whole = await read(await post(f"/v1/runs/{run.id}/stream", None))
         return seen, shown(whole)
 
-    for _ in range(3):
+    while left < cuts:
         seen, whole = play(scenario)
         assert seen == whole
+        assert [frame["seq_id"] for frame in seen] == list(range(1, len(seen) + 1))
+    print(f"{left} cuts, no gap, nothing twice")
 
 
 def test_an_open_reader_gets_pings_and_then_the_rest(
@@ -151,6 +161,19 @@ def test_a_run_that_goes_on_after_a_restart_tells_its_beginning_once(
     kinds = [row.event["kind"] for row in RunEvent.objects.order_by("n")]
     assert kinds.count("RunStarted") == 1
     assert kinds[-1] == "RunFinished"
+
+
+def test_a_recording_whose_past_cannot_be_read_still_tells_the_rest(
+    agent: Any,  # noqa: F811
+    openai: FakeOpenAI,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(run_id: str) -> None:
+        raise OperationalError("disk I/O error")
+
+    monkeypatch.setattr(recording, "stored_events", fail)
+    openai.push("Some words.")
+    assert begin(agent["id"], BACKGROUND).of_type("stop_reason")
 
 
 def test_a_failed_run_ends_its_stream_the_same_way(agent: Any, openai: FakeOpenAI) -> None:  # noqa: F811

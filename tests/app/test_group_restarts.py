@@ -15,6 +15,7 @@ from agents.models import Group, GroupMember, Run, Talk
 from agents.runtime import boot, groups
 from agents.services import open_talks
 from letta_site.core.aio import in_db
+from letta_site.core.types import Actor
 from tests.app.company import settle, texts
 from tests.app.conftest import Api
 from tests.app.posting import play, post
@@ -119,3 +120,14 @@ def test_a_led_talk_keeps_what_was_chosen(
     took = list(Run.objects.order_by("created_at").values_list("agent_id", flat=True))
     assert took == [boss["id"], crew[2]["id"], boss["id"]]
     assert any("Cy: Cy here." in text for text in heard(openai, "Boss"))
+
+
+def test_a_talk_that_cannot_be_read_does_not_keep_the_server_from_starting(
+    api: Api,
+    owner: Actor,
+    crew: list[Any],  # noqa: F811
+) -> None:
+    group = form(api, crew)
+    Talk.objects.create(org_id=owner.org_id, group_id=group["id"], given={"of": "another time"})
+    revive()
+    assert not Talk.objects.exists()

@@ -25,7 +25,7 @@ WINDOWS = (8_000, 32_000, 128_000)
 
 @pytest.mark.parametrize(
     ("window", "turns"),
-    [(window, 1_000) for window in WINDOWS]
+    [(window, 250) for window in WINDOWS]
     + [pytest.param(window, 10_000, marks=pytest.mark.heavy) for window in WINDOWS],
 )
 def test_no_request_of_a_long_life_is_above_the_window(window: int, turns: int) -> None:
@@ -53,9 +53,10 @@ def test_whatever_the_summariser_does_the_request_fits_and_the_last_turns_stay(
     assert modes == {wanted.get(mood, "digest")}
 
 
-def test_an_imported_history_of_ten_thousand_turns_is_shortened_at_once() -> None:
+@pytest.mark.parametrize("turns", [1_000, pytest.param(10_000, marks=pytest.mark.heavy)])
+def test_a_long_imported_history_is_shortened_at_once(turns: int) -> None:
     life = Life(8_000)
-    for _ in range(10_000):
+    for _ in range(turns):
         life.add(user(life.words(60)))
         life.add(said(life.words(60), 0))
     asyncio.run(life.turn(60))

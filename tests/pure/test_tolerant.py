@@ -14,12 +14,13 @@ from agents.types import ToolCall
 from tests.pure.in_memory import spec_of, user
 
 TOOLS = ("look", "web_search")
+KEYS = st.text(max_size=5)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=8,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=4,
 )
-OBJECTS = st.dictionaries(st.text(), VALUES, min_size=1, max_size=4)
+OBJECTS = st.dictionaries(KEYS, VALUES, min_size=1, max_size=3)
 
 
 @pytest.mark.parametrize(
