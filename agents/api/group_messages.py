@@ -86,9 +86,9 @@ async def send_group_message_streaming(
     request: HttpRequest, group_id: GroupId, given: LettaStreamingRequest
 ) -> StreamingHttpResponse:
     ear, encoder = await _begin(request, group_id, given)
-    options = StreamOptions(
-        pings=given.include_pings, error_event=not caller_of(request.headers).old
-    )
+    # The old clients' type of this stream knows neither pings nor stop reasons: npm 0.1 throws.
+    new = not caller_of(request.headers).old
+    options = StreamOptions(pings=given.include_pings and new, error_event=new, stops=new)
     return streaming(write_stream(ear, encoder, options))
 
 

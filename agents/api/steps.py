@@ -12,7 +12,7 @@ from agents.wire.ids import StepId
 from agents.wire.messages import View, encode_history
 from agents.wire.queries import StepConditions
 from agents.wire.raw_messages import encode_raw
-from agents.wire.run_requests import ModifyFeedbackRequest
+from agents.wire.run_requests import Feedback, ModifyFeedbackRequest
 from agents.wire.runs import encode_step, encode_step_metrics, encode_trace
 from letta_site.core.paging import Page
 
@@ -50,7 +50,14 @@ def get_step_trace(request: HttpRequest, step_id: StepId) -> Json:
 
 
 @router.patch("/{step_id}/feedback")
-def set_feedback(request: HttpRequest, step_id: StepId, given: ModifyFeedbackRequest) -> Json:
+def set_feedback(
+    request: HttpRequest,
+    step_id: StepId,
+    feedback: Feedback | None = None,
+    given: ModifyFeedbackRequest | None = None,
+) -> Json:
+    # The old npm client has no body: it puts its word into the query.
+    given = given or ModifyFeedbackRequest(feedback=feedback)
     step = steps.set_feedback(request.auth, step_id, feedback=given.feedback, tags=given.tags)
     held = steps.messages_of_steps(request.auth, [step])
     return encode_step(step, [encode_raw(row) for row in held[step.id]])

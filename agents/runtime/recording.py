@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
-from django.db import DatabaseError
+from django.db import DatabaseError, IntegrityError
 
 from agents.engine.events import (
     Event,
@@ -68,6 +68,8 @@ class _Recording:
         fresh = self.events[self.stored :]
         try:
             await in_db(store_events, self.ref.run_id, self.stored + 1, fresh)
+        except IntegrityError:
+            log.info("Run %s is deleted; what it told is not kept", self.ref.run_id)
         except DatabaseError:
             log.exception("What run %s told could not be stored", self.ref.run_id)
         else:

@@ -4,7 +4,7 @@ from typing import Any
 
 from agents.models import Agent, AgentBlock
 from agents.services.agent_boot import default_conversation
-from agents.services.agent_lists import with_relations
+from agents.services.agent_relations import load_shown
 from agents.services.agents import get_agent
 from agents.services.kit import block_views
 from agents.services.prompts import refresh_prompt
@@ -93,7 +93,9 @@ def update_agent_block(
 def list_agents_of_block(actor: Actor, block_id: str, *, query: PageQuery) -> list[Agent]:
     """Return a page of the agents that have a block, with their relations. Raises NotFound."""
     block = get_block(actor, block_id)
-    return page(with_relations(Agent.objects.of(actor).filter(block_links__block=block)), query)
+    found = page(Agent.objects.of(actor).filter(block_links__block=block), query)
+    load_shown(found)
+    return found
 
 
 def _locked(actor: Actor, agent_id: str) -> Agent:

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Count, F, Prefetch, Q, QuerySet
+from django.db.models import Count, QuerySet
 
-from agents.models import Agent, AgentBlock, AgentTool, Conversation, Group, Message
+from agents.models import Agent
+from agents.services.agent_relations import load_shown
 from letta_site.core.paging import page
 from letta_site.core.types import Actor, PageQuery
 
@@ -27,37 +28,12 @@ class AgentFilter:
     show_hidden: bool = True
 
 
-def whole_groups(rows: QuerySet[Group]) -> QuerySet[Group]:
-    """Load with groups what the wire shows of them."""
-    return rows.prefetch_related("member_links", "block_links")
-
-
-def with_relations(rows: QuerySet[Agent]) -> QuerySet[Agent]:
-    """Load with `rows` everything the wire shows of an agent, in a fixed number of queries.
-
-    `window_rows` are the messages that its model sees now, ids only; `waiting` is its conversation
-    if tool calls in it wait for an answer.
-    """
-    held = Q(seq__gt=F("conversation__window_after_seq"))
-    held |= Q(id=F("conversation__system_message_id"))
-    held |= Q(id=F("conversation__summary_message_id"))
-    window = Message.objects.filter(held, conversation__is_default=True).order_by("seq")
-    waiting = Conversation.objects.filter(is_default=True, pending__isnull=False)
-    return rows.prefetch_related(
-        Prefetch("conversations", waiting.select_related("pending"), to_attr="waiting"),
-        Prefetch("block_links", AgentBlock.objects.select_related("block")),
-        Prefetch("tool_links", AgentTool.objects.select_related("tool")),
-        "tag_rows",
-        "secret_rows",
-        Prefetch("managed_groups", whole_groups(Group.objects.order_by("created_at", "id"))),
-        Prefetch("messages", window.only("id", "agent_id"), to_attr="window_rows"),
-    )
-
-
 def list_agents(actor: Actor, *, query: PageQuery, wanted: AgentFilter) -> list[Agent]:
     """Return a page of agents with their relations. A cursor that names nothing is ignored."""
     rows = _matching(actor, wanted)
-    return page(with_relations(rows), _known_cursors(rows, query))
+    found = page(rows, _known_cursors(rows, query))
+    load_shown(found)
+    return found
 
 
 def _known_cursors(rows: QuerySet[Agent], query: PageQuery) -> PageQuery:

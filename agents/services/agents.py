@@ -1,7 +1,6 @@
 """Agents: creating, getting, deleting. See `agent_changes` and `agent_lists` for the rest."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from agents.engine.strategies import DEFAULT_AGENT_TYPE, Strategy, strategy_of
 from agents.models import Agent, AgentArchive, Tool
@@ -14,7 +13,6 @@ from agents.services.agent_links import (
     set_secrets,
     set_tags,
 )
-from agents.services.agent_lists import with_relations
 from agents.services.agent_models import (
     ModelWish,
     embedding_columns,
@@ -22,6 +20,7 @@ from agents.services.agent_models import (
     model_columns,
 )
 from agents.services.agent_names import check_name, random_name
+from agents.services.agent_relations import load_shown
 from agents.services.agent_rules import first_rules
 from agents.services.columns import check_columns
 from agents.services.tool_seed import ensure_base_tools
@@ -143,10 +142,10 @@ def _blocks(actor: Actor, draft: AgentDraft) -> list[Block]:
 
 def get_agent(actor: Actor, agent_id: str) -> Agent:
     """Return an agent with its relations loaded, as `wire.agents` shows it. Raises NotFound."""
-    rows: Any = with_relations(Agent.objects.of(actor).filter(pk=agent_id))
-    agent: Agent | None = rows.first()
+    agent: Agent | None = Agent.objects.of(actor).filter(pk=agent_id).first()
     if agent is None:
         raise NotFound(f"Agent with ID {agent_id} not found")
+    load_shown([agent])
     return agent
 
 

@@ -7,6 +7,7 @@ from django.db.models import Max
 
 from agents.models import Agent, Conversation, Fork, Message, Run
 from agents.services.agent_boot import default_conversation
+from agents.services.agent_models import check_handle
 from agents.services.histories import lineage_of_fork
 from agents.services.kit import block_views
 from agents.services.messages import number, store_messages
@@ -72,9 +73,9 @@ def list_conversations(
 
 def create_conversation(actor: Actor, agent_id: str, draft: ConversationDraft) -> Conversation:
     """Begin a history with nothing in it but its system message. Raises NotFound, Invalid."""
+    _check_model(actor, draft.model)
     with write():
         agent = _locked_agent(actor, agent_id)
-        _check_handle(draft.model)
         conversation = Conversation(
             org_id=agent.org_id,
             agent=agent,
@@ -125,11 +126,10 @@ def fork_conversation(actor: Actor, given: str, *, agent_id: str | None = None) 
 
 
 def update_conversation(actor: Actor, conversation_id: str, changes: Json) -> Conversation:
-    """Change title, model or settings. Raises NotFound."""
+    """Change title, model or settings. Raises NotFound, Invalid."""
+    _check_model(actor, changes.get("model"))
     with write():
         conversation = find_conversation(actor, conversation_id)
-        if "model" in changes:
-            _check_handle(changes["model"])
         for name, value in changes.items():
             setattr(conversation, name, value)
         conversation.touch(actor, *changes)
@@ -233,9 +233,9 @@ def _copy(actor: Actor, block_id: str) -> str:
     return str(copied.id)
 
 
-def _check_handle(handle: str | None) -> None:
-    if handle is not None and "/" not in handle:
-        raise Invalid(f"The model handle {handle!r} has no provider; write provider/model.")
+def _check_model(actor: Actor, handle: str | None) -> None:
+    if handle is not None:
+        check_handle(actor, handle)  # may ask a provider: not within a transaction
 
 
 def _sweep(agent_id: str) -> None:

@@ -8,7 +8,7 @@ from agents.models import Agent, AgentBlock, AgentTool, Group, GroupBlock, Group
 from agents.services import sleeptime
 from agents.services.agent_blocks import attach_block, detach_block
 from agents.services.agent_boot import reset_messages
-from agents.services.agent_lists import whole_groups
+from agents.services.agent_relations import whole_groups
 from agents.services.agent_rules import distinct_rules
 from agents.services.columns import check_columns
 from agents.services.tool_seed import ensure_base_tools

@@ -57,19 +57,17 @@ _PLAIN = (
 
 
 def encode_agent(agent: Agent) -> Json:
-    """Return an AgentState. The row must come with the relations of `agent_lists`."""
-    blocks = [encode_block(link.block) for link in agent.block_links.all()]
-    secrets = [_secret(row) for row in agent.secret_rows.all()]
-    rows: Any = getattr(agent, "window_rows", ())
-    groups = [encode_group(row) for row in agent.managed_groups.all()]
-    group = groups[-1] if groups else None
-    waiting: Any = getattr(agent, "waiting", ())
+    """Return an AgentState. The row must come with what `agent_relations` loads."""
+    shown: Any = agent.shown
+    blocks = [encode_block(row) for row in shown.blocks]
+    secrets = [_secret(row) for row in shown.secrets]
+    group = encode_group(shown.groups[-1]) if shown.groups else None
     return {
         **{name: getattr(agent, name) for name in _PLAIN},
         "created_at": stamp(agent.created_at),
         "updated_at": stamp(agent.updated_at),
         "last_run_completion": stamp(agent.last_run_completion),
-        "message_ids": [row.id for row in rows],
+        "message_ids": shown.window_ids,
         "tool_rules": agent.tool_rules,
         "llm_config": encode_llm_config(agent),
         "model_settings": encode_model_settings(agent),
@@ -77,14 +75,14 @@ def encode_agent(agent: Agent) -> Json:
         "compaction_settings": _compaction(agent),
         "memory": _memory(agent, blocks),
         "blocks": blocks,
-        "tools": [encode_tool(link.tool) for link in agent.tool_links.all()],
-        "tags": [row.tag for row in agent.tag_rows.all()],
+        "tools": [encode_tool(row) for row in shown.tools],
+        "tags": shown.tags,
         "secrets": secrets,
         "tool_exec_environment_variables": secrets,
         "sources": [],
         "identity_ids": [],
         "identities": [],
-        "pending_approval": encode_pending(waiting[0].pending) if waiting else None,
+        "pending_approval": encode_pending(shown.pending),
         "multi_agent_group": group,
         "managed_group": group,
     }

@@ -53,8 +53,11 @@ class RetrieveStreamRequest(BaseModel):
     batch_size: int | None = None
 
 
+Feedback = Literal["positive", "negative"]
+
+
 class ModifyFeedbackRequest(BaseModel):
     """What a person thinks of a step. Null takes it back."""
 
-    feedback: Literal["positive", "negative"] | None = None
+    feedback: Feedback | None = None
     tags: list[str] | None = Field(None, max_length=100)

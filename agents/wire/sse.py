@@ -39,11 +39,13 @@ class Ear(Protocol):
 class StreamOptions:
     """What a caller gets besides messages.
 
+    `stops`: a frame tells why a run ended well; that it failed is always told.
     `numbered`: frames carry `seq_id`, from 1; those up to `starting_after` are left out.
     """
 
     pings: bool = True
     error_event: bool = True
+    stops: bool = True
     numbered: bool = False
     starting_after: int = 0
 
@@ -123,7 +125,8 @@ def write_end(end: RunFinished, counter: _Counter) -> list[bytes]:
     if counter.count + 2 < options.starting_after:
         # The server died before it stored all that this reader has seen; the end is new to it.
         counter.count = options.starting_after
-    last = counter.frames([encode_stop(end.stop_reason)])
+    told = options.stops or end.failure is not None
+    last = counter.frames([encode_stop(end.stop_reason)] if told else [])
     if end.failure is None:
         last += counter.frames([encode_end(end)])
     elif options.error_event:

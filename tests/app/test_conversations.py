@@ -241,6 +241,7 @@ def test_its_own_model(api: Api, agent: Any, openai: FakeOpenAI) -> None:  # noq
     say(made["id"], "hi again")
     assert openai.chats[1]["model"] == "gpt-4o"
     assert api.send("PATCH", path, {"model": "nonsense"}).status_code == 400
+    assert api.send("PATCH", path, {"model": "elsewhere/gpt"}).status_code == 404
 
 
 def test_lists(api: Api, agent: Any, openai: FakeOpenAI, django_assert_num_queries: Any) -> None:  # noqa: F811

@@ -404,6 +404,21 @@ def test_the_history_shows_each_message_once(api: Api, crew: list[Any], openai: 
     assert [one["content"] for one in older] != [one["content"] for one in latest]
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_stream_for_old_clients_has_only_what_their_type_of_it_knows(
+    api: Api, crew: list[Any], openai: FakeOpenAI, fails: bool
+) -> None:
+    group = form(api, crew[:1])
+    openai.push(Failure(401, "no") if fails else "Hello.")
+
+    async def scenario() -> Stream:
+        body, path = {"input": "Hi."}, f"/v1/groups/{group['id']}/messages/stream"
+        return await read(await post(path, body, X_Fern_Language="JavaScript"))
+
+    known = ["stop_reason"] if fails else ["assistant_message", "usage_statistics"]
+    assert play(scenario).types == known
+
+
 def test_resetting_a_group(api: Api, crew: list[Any], openai: FakeOpenAI) -> None:
     group = form(api, crew)
     say(f"groups/{group['id']}", "Remember this.")

@@ -35,6 +35,9 @@ def test_feedback(api: Api, agent: Any, openai: FakeOpenAI) -> None:  # noqa: F8
         assert len(api.get("/v1/steps/", query).json()) == found
     for tags, found in ((["a"], 1), (["b"], 0), (["b", "a"], 1), (['"a"', "%"], 0)):
         assert len(api.get("/v1/steps/", {"tags": tags}).json()) == found
+    by_query = api.send("PATCH", f"{path}/feedback?feedback=negative").json()
+    assert (by_query["feedback"], by_query["tags"]) == ("negative", ["a"])
+    assert api.send("PATCH", f"{path}/feedback?feedback=perhaps").status_code == 422
     back = api.send("PATCH", f"{path}/feedback", {"feedback": None}).json()
     assert (back["feedback"], back["tags"]) == (None, ["a"])
     assert api.send("PATCH", f"{path}/feedback", {"feedback": "meh"}).status_code == 422
