@@ -17,7 +17,7 @@ from memory.models import BlockVersion, Passage
 from tests.app.company import make
 from tests.app.conftest import Api
 from tests.app.posting import play, post, read
-from tests.app.test_messages import HELLO, openai  # noqa: F401
+from tests.app.test_messages import HELLO
 from tests.fakes.openai_replies import Call, Reply
 from tests.fakes.openai_server import FakeOpenAI
 
@@ -92,7 +92,7 @@ def check_whole(owner: Actor, agent_id: str) -> None:
 def test_whichever_statement_of_a_send_fails_nothing_is_half_done(
     api: Api,
     owner: Actor,
-    openai: FakeOpenAI,  # noqa: F811
+    openai: FakeOpenAI,
     background: bool,
     every: int,
 ) -> None:
