@@ -6,11 +6,12 @@ from django.http import HttpRequest
 from ninja import Body, Query
 
 from agents.api.routers import agents_router
-from agents.services import agent_blocks, agent_passages
+from agents.services import agent_blocks, agent_passages, past_memory
 from agents.services.agents import get_agent
 from agents.types import Json
 from agents.wire.agents import encode_agent
 from agents.wire.ids import AgentId
+from agents.wire.past_memory import PastMemoryQuery, encode_past_memory
 from agents.wire.queries import Page
 from letta_site.core.paging import MAX_LIMIT
 from memory.api.blocks import router as blocks_router
@@ -33,6 +34,14 @@ DEFAULT_TOP_K = 5
 def list_agents_for_block(request: HttpRequest, block_id: BlockId, page: Query[Page]) -> list[Json]:
     rows = agent_blocks.list_agents_of_block(request.auth, block_id, query=page.query(limit=50))
     return [encode_agent(row) for row in rows]
+
+
+@agents_router.get("/{agent_id}/memory")
+def get_past_memory(request: HttpRequest, agent_id: AgentId, when: Query[PastMemoryQuery]) -> Json:
+    """Return all blocks of an agent as they were once a step was stored."""
+    wanted = past_memory.When(when.step_wanted(), when.message_id, when.at)
+    found = past_memory.get_past_memory(request.auth, agent_id, wanted)
+    return encode_past_memory(agent_id, found)
 
 
 @agents_router.get("/{agent_id}/core-memory")
