@@ -15,7 +15,12 @@ from agents.wire.past_memory import PastMemoryQuery, encode_past_memory
 from agents.wire.queries import Page
 from letta_site.core.paging import MAX_LIMIT
 from memory.api.blocks import router as blocks_router
-from memory.services.passages import PassageDraft, delete_passage, update_passage
+from memory.services.passages import (
+    PassageDraft,
+    PassageFilter,
+    delete_passage,
+    update_passage,
+)
 from memory.services.search import SearchQuery
 from memory.wire.blocks import BlockUpdate, encode_block
 from memory.wire.ids import BlockId, PassageId
@@ -24,6 +29,7 @@ from memory.wire.passages import (
     PassageUpdate,
     encode_found,
     encode_passage,
+    encode_stored,
 )
 from memory.wire.queries import PassagePage, PassageSearch
 
@@ -93,8 +99,9 @@ def update_agent_block(
 def list_passages(
     request: HttpRequest, agent_id: AgentId, page: Query[PassagePage]
 ) -> list[dict[str, Any]]:
+    wanted = PassageFilter(**page.conditions())
     rows = agent_passages.list_agent_passages(
-        request.auth, agent_id, query=page.query(), text=page.search
+        request.auth, agent_id, query=page.query(), wanted=wanted
     )
     return [encode_passage(row) for row in rows]
 
@@ -103,9 +110,8 @@ def list_passages(
 def create_passage(
     request: HttpRequest, agent_id: AgentId, given: CreateArchivalMemory
 ) -> list[dict[str, Any]]:
-    draft = PassageDraft(given.text, given.tags or (), created_at=given.created_at)
-    rows = agent_passages.add_passage(request.auth, agent_id, draft)
-    return [encode_passage(row) for row in rows]
+    stored = agent_passages.add_passage(request.auth, agent_id, PassageDraft(**given.fields()))
+    return [encode_stored(row, likeness) for row, likeness in stored]
 
 
 @agents_router.get("/{agent_id}/archival-memory/search")

@@ -1,4 +1,8 @@
-"""Which archives an agent searches, and the one it writes to."""
+"""Which archives an agent searches, and the one it writes to.
+
+It owns the archive that was made for it; those that were attached outlive it. It writes to its own,
+else to the one that was attached first.
+"""
 
 from agents.models import Agent, AgentArchive
 from letta_site.core.aio import write
@@ -15,11 +19,9 @@ def archive_ids_of(agent_id: str) -> tuple[str, ...]:
 
 
 def find_own_archive(actor: Actor, agent_id: str) -> Archive | None:
-    """Return the archive an agent writes to, or None before its first use."""
-    rows = Archive.objects.of(actor).filter(
-        agent_links__agent_id=agent_id, agent_links__is_owner=True
-    )
-    found: Archive | None = rows.order_by("agent_links__id").first()
+    """Return the archive an agent writes to, or None if it has none yet."""
+    rows = Archive.objects.of(actor).filter(agent_links__agent_id=agent_id)
+    found: Archive | None = rows.order_by("-agent_links__is_owner", "agent_links__id").first()
     return found
 
 

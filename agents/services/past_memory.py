@@ -74,22 +74,24 @@ def _step_of(agent_id: str, when: When) -> Step | None:
             "Exactly one of step, message_id and at says when.",
             todo="Give step=N, or the id of a step; or message_id; or a moment as at.",
         )
-    steps = Step.objects.filter(agent_id=agent_id)
-    found: Step | None
-    if when.at is not None:
-        found = steps.filter(created_at__lte=when.at).order_by("-seq").first()
-        return found
     if when.message_id is not None:
         return _step_of_message(agent_id, when.message_id)
-    if isinstance(when.step, str):
-        found = steps.filter(pk=when.step).first()
-    else:
-        number = when.step or 0
-        if number == 0:
-            return None
-        found = steps.order_by("seq")[number - 1 : number].first() if number > 0 else None
+    if when.step is not None:
+        return _named_step(agent_id, when.step)
+    found: Step | None = (
+        Step.objects.filter(agent_id=agent_id, created_at__lte=when.at).order_by("-seq").first()
+    )
+    return found
+
+
+def _named_step(agent_id: str, name: int | str) -> Step | None:
+    if name == 0:
+        return None
+    steps = Step.objects.filter(agent_id=agent_id).order_by("seq")
+    wanted = steps.filter(pk=name) if isinstance(name, str) else steps[name - 1 : name]
+    found: Step | None = wanted.first()
     if found is None:
-        raise NotFound(f"Agent {agent_id} has no step {when.step}; it has {steps.count()} steps.")
+        raise NotFound(f"Agent {agent_id} has no step {name}; it has {steps.count()} steps.")
     return found
 
 
@@ -98,9 +100,10 @@ def _step_of_message(agent_id: str, message_id: str) -> Step | None:
     message = Message.objects.filter(agent_id=agent_id, pk=message_id).first()
     if message is None:
         raise NotFound(f"Message {message_id} not found")
-    steps = Step.objects.filter(agent_id=agent_id)
-    own: Step | None = steps.filter(pk=message.step_id).first() if message.step_id else None
-    return own or steps.filter(seq__lt=message.seq).order_by("-seq").first()
+    own = Q(pk=message.step_id) if message.step_id else Q(seq__lt=message.seq)
+    steps = Step.objects.filter(own, agent_id=agent_id)
+    found: Step | None = steps.order_by("-seq").first()
+    return found
 
 
 def _seen(agent_id: str, step: Step | None) -> Versions:

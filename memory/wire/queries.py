@@ -74,7 +74,10 @@ _RENAMED = {
 
 
 class PassagePage(BaseModel):
-    """A page of passages, oldest first unless something else is asked for."""
+    """A page of passages, oldest first unless something else is asked for.
+
+    `tags`, the dates and `order` are ours.
+    """
 
     limit: int | None = 100
     before: str | None = None
@@ -82,6 +85,20 @@ class PassagePage(BaseModel):
     search: str | None = None
     ascending: bool | None = None
     order: Order | None = None
+    tags: list[str] | None = None
+    tag_match_mode: Literal["any", "all"] = "any"
+    start_datetime: Moment | None = None
+    end_datetime: Moment | None = None
+
+    def conditions(self) -> dict[str, Any]:
+        """Return which passages, as fields of the service's PassageFilter."""
+        return {
+            "text": self.search,
+            "tags": self.tags or (),
+            "tag_match_mode": self.tag_match_mode,
+            "start": self.start_datetime,
+            "end": self.end_datetime,
+        }
 
     def query(self) -> PageQuery:
         limit = MAX_LIMIT if self.limit is None else min(self.limit, MAX_LIMIT)
