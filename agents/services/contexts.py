@@ -44,7 +44,7 @@ class ContextOverview:
 
 def get_context(actor: Actor, agent_id: str, conversation_id: str | None = None) -> ContextOverview:
     """Return what the model of an agent would see now. Raises NotFound."""
-    conversation = _conversation(actor, agent_id, conversation_id)
+    conversation = find_conversation(actor, agent_id, conversation_id)
     agent, transcript = conversation.agent, load_transcript(conversation)
     tools = tool_specs(agent.id)
     archives = AgentArchive.objects.filter(agent=agent).values("archive")
@@ -63,10 +63,14 @@ def get_context(actor: Actor, agent_id: str, conversation_id: str | None = None)
     )
 
 
-def _conversation(actor: Actor, agent_id: str, conversation_id: str | None) -> Conversation:
+def find_conversation(actor: Actor, agent_id: str, conversation_id: str | None) -> Conversation:
+    """Return a conversation of an agent, with the agent; the default one unless another is named.
+
+    Raises NotFound.
+    """
     if conversation_id in (None, "default", agent_id):
         return default_conversation(actor, agent_id)
-    rows = Conversation.objects.of(actor).select_related("agent")
+    rows = Conversation.objects.filter(agent__org_id=actor.org_id).select_related("agent")
     found: Conversation | None = rows.filter(pk=conversation_id, agent_id=agent_id).first()
     if found is None:
         raise NotFound(f"Conversation {conversation_id} not found")

@@ -41,7 +41,7 @@ def insert_messages(actor: Actor, agent_id: str, given: Insertion) -> Inserted:
 
 
 def _locked_conversation(actor: Actor, agent_id: str, wanted: str | None) -> Conversation:
-    rows = Conversation.objects.of(actor).filter(agent_id=agent_id, deleted_at=None)
+    rows = Conversation.objects.filter(agent_id=agent_id, deleted_at=None)
     rows = rows.filter(agent__org_id=actor.org_id)
     by_id = wanted not in (None, "default", agent_id)
     rows = rows.filter(pk=wanted) if by_id else rows.filter(is_default=True)
