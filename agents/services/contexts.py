@@ -7,9 +7,8 @@ from agents.engine.tool_rules import describe_rules, parse_rules
 from agents.engine.window import Breakdown, estimate_request, estimate_tokens
 from agents.models import Agent, AgentArchive, Conversation, Message
 from agents.services.agent_boot import default_conversation
-from agents.services.kit import tool_specs
-from agents.services.snapshot import load_transcript
-from agents.types import ToolSpec, Transcript
+from agents.services.previews import next_state
+from agents.types import RunInput, ToolSpec, Transcript
 from letta_site.core.errors import NotFound
 from letta_site.core.types import Actor
 from memory.models import Passage
@@ -43,10 +42,15 @@ class ContextOverview:
 
 
 def get_context(actor: Actor, agent_id: str, conversation_id: str | None = None) -> ContextOverview:
-    """Return what the model of an agent would see now. Raises NotFound."""
+    """Return what the model of an agent would see now. Raises NotFound.
+
+    A system message that is behind what it is made of counts as the next run would compile it.
+    """
     conversation = find_conversation(actor, agent_id, conversation_id)
-    agent, transcript = conversation.agent, load_transcript(conversation)
-    tools = tool_specs(agent.id)
+    ahead = next_state(RunInput(agent_id, ()), conversation)
+    agent, state = ahead.agent, ahead.state
+    transcript = Transcript(state.system, tuple(state.messages), state.summary)
+    tools = state.offered_tools()
     archives = AgentArchive.objects.filter(agent=agent).values("archive")
     rules = describe_rules(parse_rules(agent.tool_rules))
     return ContextOverview(

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agents.engine.forecast import Forecast, forecast
+from agents.engine.sections import Break, Piece, find_break, mark_summary, read_order, split_body
 from agents.engine.state import RunState
 from agents.engine.window import estimate_tokens
 from agents.llm.catalog import dialect_of_handle
-from agents.engine.sections import Break, Piece, find_break, mark_summary, read_order, split_body
 from agents.llm.to_openai import row_origins
 from agents.models import Conversation, Step
 from agents.services.contexts import find_conversation

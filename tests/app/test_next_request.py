@@ -191,3 +191,24 @@ def test_what_cannot_be_shown(api: Api, lived: Any, body: Any, status: int) -> N
 def test_another_organizations_agent_is_not_found(api: Api, foreign_agent: Any) -> None:
     path = f"/v1/agents/{foreign_agent['id']}/context/request"
     assert api.get(path).status_code == api.send("POST", path, {}).status_code == 404
+
+
+def test_the_overview_shows_memory_as_the_next_run_will(api: Api, lived: Any) -> None:
+    block = api.get(f"/v1/agents/{lived['id']}/core-memory/blocks/human").json()
+    api.send("PATCH", f"/v1/blocks/{block['id']}", {"value": "Zoë has moved to Oslo."})
+    found = api.get(f"/v1/agents/{lived['id']}/context").json()
+    assert "Zoë has moved to Oslo." in found["core_memory"]
+    assert found["context_window_size_current"] == sum(
+        found[f"num_tokens_{name}"]
+        for name in (
+            "external_memory_summary",
+            "system",
+            "core_memory",
+            "memory_filesystem",
+            "tool_usage_rules",
+            "directories",
+            "summary_memory",
+            "functions_definitions",
+            "messages",
+        )
+    )
