@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from agents.engine.compaction import leaving_turns, limit_tokens
+from agents.engine.compaction import OLD_RETURN_CHARS, leaving_turns, limit_tokens
 from agents.engine.state import RunState
 from agents.engine.window import turn_starts
 from agents.types import Message
@@ -35,12 +35,15 @@ def forecast(state: RunState) -> Forecast:
     limit = limit_tokens(state)
     leaving = tuple(one for one in leaving_turns(state, limit) if one.seq)
     starts = turn_starts(state.messages)
-    old = state.messages[: starts[-1]] if starts else []
     return Forecast(
         size=state.size(),
         limit=limit,
         window=state.spec.window_tokens,
-        clipped=tuple(one for one in old if one.tool_returns),
+        clipped=tuple(filter(_is_clipped, state.messages[: starts[-1]])),
         leaving=leaving,
         freed=state.sizes.counted(sum(state.sizes.of_all(leaving, state.clip))),
     )
+
+
+def _is_clipped(message: Message) -> bool:
+    return any(len(one.text) > OLD_RETURN_CHARS for one in message.tool_returns)

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 from agents.services.agent_blocks import check_agent
 from agents.services.archives import archive_ids_of, own_archive
+from letta_site.core.aio import write
 from letta_site.core.errors import Invalid, NotFound
 from letta_site.core.paging import MAX_LIMIT
 from letta_site.core.types import Actor, Origin, PageQuery
 from memory.models import Passage
 from memory.services import passages
-from memory.services.duplicates import Likeness, insert_compared
+from memory.services.duplicates import Likeness, find_likeness
 from memory.services.passages import PassageDraft, PassageFilter
 from memory.services.search import SearchQuery, search
 
@@ -21,14 +22,12 @@ def add_passage(
 
     Raises Invalid, NotFound.
     """
-    archive = own_archive(actor, agent_id)
-    return insert_compared(
-        actor,
-        archive_id=archive.id,
-        rows=[draft],
-        origin=Origin(agent_id=agent_id),
-        beside=archive_ids_of(agent_id),
-    )
+    likenesses = find_likeness(actor.org_id, archive_ids_of(agent_id), [draft.text])
+    origin = Origin(agent_id=agent_id)
+    with write():
+        archive = own_archive(actor, agent_id)
+        rows = passages.insert_passages(actor, archive_id=archive.id, rows=[draft], origin=origin)
+    return list(zip(rows, likenesses, strict=True))
 
 
 def list_agent_passages(

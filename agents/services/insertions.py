@@ -1,12 +1,13 @@
 """Putting messages of the past into a history, without running the agent."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db.models import Q
 
 from agents.engine.past import Insertion, Written, write_past
 from agents.engine.strategies import strategy_of
-from agents.models import Agent, Conversation, Run
+from agents.models import Agent, Conversation, Message, Run
 from agents.services.messages import number, store_messages
 from agents.services.runs import ACTIVE
 from letta_site.core.aio import write
@@ -28,16 +29,30 @@ def insert_messages(actor: Actor, agent_id: str, given: Insertion) -> Inserted:
 
     Messages for the window must not come between the steps of a run, nor between calls that wait
     and their answers: then it raises Conflict (with `run_id` if a run is at work). The others are
-    taken at any time. Raises NotFound; Malformed that names a message by its index.
+    taken at any time. One whose `otid` the conversation has already is not stored again: its id is
+    that of the first, so that an import can be repeated. Raises NotFound; Malformed that names a
+    message by its index.
     """
     with write():
         conversation = _locked_conversation(actor, agent_id, given.conversation_id)
         agent = conversation.agent
         written = write_past(given.messages, strategy_of(agent.agent_type), now=now())
-        if any(one.in_context for one in written):
+        there = _known_otids(conversation, written)
+        fresh = [one for one in written if one.messages[0].otid not in there]
+        if any(one.in_context for one in fresh):
             _check_idle(conversation)
-        _store(actor, conversation, written)
-    return Inserted(conversation.id, tuple(one.messages[0].id for one in written))
+        _store(actor, conversation, fresh)
+    first = (one.messages[0] for one in written)
+    return Inserted(conversation.id, tuple(there.get(one.otid or "", one.id) for one in first))
+
+
+def _known_otids(conversation: Conversation, written: Sequence[Written]) -> dict[str, str]:
+    """Return the ids of the messages that the conversation has already, by otid."""
+    otids = [one.messages[0].otid for one in written if one.messages[0].otid]
+    if not otids:
+        return {}
+    rows = Message.objects.filter(conversation=conversation, otid__in=otids).order_by("-seq")
+    return dict(rows.values_list("otid", "id"))
 
 
 def _locked_conversation(actor: Actor, agent_id: str, wanted: str | None) -> Conversation:
@@ -72,7 +87,7 @@ def _check_idle(conversation: Conversation) -> None:
         )
 
 
-def _store(actor: Actor, conversation: Conversation, written: tuple[Written, ...]) -> None:
+def _store(actor: Actor, conversation: Conversation, written: Sequence[Written]) -> None:
     agent = conversation.agent
     values = number((one for entry in written for one in entry.messages), agent)
     aside = {one.id for entry in written if not entry.in_context for one in entry.messages}

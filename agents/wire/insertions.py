@@ -33,7 +33,9 @@ class PastMessageCreate(BaseModel):
     role: Literal["user", "assistant", "system", "tool"]
     content: str | list[Content] = ""
     name: str | None = Field(None, max_length=200)
-    otid: str | None = Field(None, max_length=200)
+    otid: str | None = Field(
+        None, max_length=200, description="One that is there already is not stored again."
+    )
     created_at: Moment | None = Field(None, description="When it was said; now if absent.")
     in_context: bool | None = Field(
         None, description="Whether the model sees it from now on; else it is found by searching."

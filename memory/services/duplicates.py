@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from letta_site.core.types import Actor, Origin
+from letta_site.core.types import Actor
 from memory.logic.resemblance import ALIKE, Fingerprint, fingerprint, resemblance
 from memory.models import Passage
-from memory.services.passages import NOWHERE, PassageDraft, insert_passages
+from memory.services.passages import PassageDraft, insert_passages
 from memory.services.search import SearchQuery, search
 
 COMPARED = 5  # of the best matches
@@ -32,16 +32,13 @@ def insert_compared(
     *,
     archive_id: str,
     rows: Sequence[PassageDraft],
-    origin: Origin = NOWHERE,
-    beside: Sequence[str] = (),
 ) -> list[tuple[Passage, Likeness | None]]:
-    """Store passages as `insert_passages` does, and tell which passage each one resembles.
+    """Store passages as `insert_passages` does, and tell which of the archive each one resembles.
 
-    Compared with are those of the archive and of the archives `beside` it.
+    Raises Invalid, NotFound.
     """
-    archive_ids = list(dict.fromkeys((archive_id, *beside)))
-    likenesses = find_likeness(actor.org_id, archive_ids, [row.text for row in rows])
-    stored = insert_passages(actor, archive_id=archive_id, rows=rows, origin=origin)
+    likenesses = find_likeness(actor.org_id, [archive_id], [row.text for row in rows])
+    stored = insert_passages(actor, archive_id=archive_id, rows=rows)
     return [(row, one and _named(one, stored)) for row, one in zip(stored, likenesses, strict=True)]
 
 

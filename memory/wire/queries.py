@@ -12,6 +12,8 @@ Order = Literal["asc", "desc"]
 
 
 def _aware(moment: datetime) -> datetime:
+    # The outermost years would overflow in another time zone.
+    moment = moment.replace(year=min(max(moment.year, 2), 9998))
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

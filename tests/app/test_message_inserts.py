@@ -193,6 +193,24 @@ def test_a_thousand_at_once(agent: Any, owner: Actor) -> None:
     assert found(owner.org_id, agent["id"], "number0737") == [answer.json()["message_ids"][737]]
 
 
+def test_an_import_can_be_repeated(agent: Any) -> None:
+    named = [{**one, "otid": f"line-{n}"} for n, one in enumerate(PAST)]
+    first = insert(agent["id"], {"messages": named[:2]}).json()["message_ids"]
+    again = insert(agent["id"], {"messages": named}).json()["message_ids"]
+    assert (again[:2], len(again)) == (first, 3)
+    assert Message.objects.filter(otid__startswith="line-").count() == 3
+    third = insert(agent["id"], {"messages": PAST}).json()["message_ids"]
+    assert not set(third) & set(again)  # without a name it is another one
+
+
+def test_dates_at_the_edge_of_the_calendar_harm_nobody(api: Api, agent: Any, owner: Actor) -> None:
+    edges = ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z")
+    old = [{"role": "user", "content": "Tern sails.", "created_at": one} for one in edges]
+    assert insert(agent["id"], {"messages": old}).status_code == 200
+    assert len(found(owner.org_id, agent["id"], "Tern")) == 2
+    assert {one["date"][:4] for one in history(api, agent)[1:]} == {"0002", "9998"}
+
+
 def test_another_organizations_agent_is_not_found(foreign_agent: dict[str, Any]) -> None:
     assert insert(foreign_agent["id"], {"messages": PAST}).status_code == 404
     assert insert("agent-1", {"messages": PAST}).status_code == 422

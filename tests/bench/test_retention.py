@@ -175,7 +175,8 @@ def test_facts_come_back_as_they_were_sent(py1: Client) -> None:
     path = os.environ.get("BENCH_FACTS", "")
     if not path:
         pytest.skip("BENCH_FACTS names no file")
-    items = [json.loads(line)["agent_args"]["extra"] for line in Path(path).open(encoding="utf-8")]
+    lines = Path(path).read_text(encoding="utf-8").splitlines()
+    items = [json.loads(line)["agent_args"]["extra"] for line in lines]
     agent = py1.call("agents.create", model="letta/demo", memory_blocks=[])
     wrong = [n for n, item in enumerate(items) if not survives(py1, agent["id"], item)]
     print(f"\n  {len(items) - len(wrong)} of {len(items)} items came back byte for byte")
