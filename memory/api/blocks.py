@@ -70,13 +70,13 @@ def diff_block_versions(
     return encode_diff(block_versions.diff_versions(request.auth, block_id, old_n=old, new_n=new))
 
 
-@router.get("/{block_id}/versions/{int:n}")
+@router.get("/{block_id}/versions/{n}")
 def get_block_version(request: HttpRequest, block_id: BlockId, n: int) -> dict[str, Any]:
     """Return one state of a block."""
     return encode_version(block_versions.get_version(request.auth, block_id, n))
 
 
-@router.post("/{block_id}/versions/{int:n}/restore")
+@router.post("/{block_id}/versions/{n}/restore")
 def restore_block_version(
     request: HttpRequest, block_id: BlockId, n: int, given: RestoreVersion | None = None
 ) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from letta_site.core.paging import check_limit
 from letta_site.core.types import Actor
 from memory.logic.differences import LineChange, line_changes, unified
 from memory.models import Block, BlockVersion
-from memory.services.block_rows import VERSIONED
+from memory.services.block_rows import SHOWN
 from memory.services.blocks import get_block, update_block
 
 
@@ -80,18 +80,26 @@ def diff_versions(
             old.value, new.value, old_name=f"version {old.n}", new_name=f"version {new.n}"
         ),
         lines=line_changes(old.value, new.value),
-        fields={
-            name: (getattr(old, name), getattr(new, name))
-            for name in VERSIONED
-            if name != "value" and getattr(old, name) != getattr(new, name)
-        },
+        fields=_changed_fields(state_of(old), state_of(new)),
     )
+
+
+def _changed_fields(old: dict[str, Any], new: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    return {
+        name: (old[name], new[name])
+        for name in old.keys() & new.keys()
+        if name != "value" and old[name] != new[name]
+    }
+
+
+def state_of(version: BlockVersion) -> dict[str, Any]:
+    """Return every field that a block had at a version."""
+    return {**{name: getattr(version, name) for name in SHOWN}, **version.rest}
 
 
 def restore_version(
     actor: Actor, block_id: str, n: int, *, expected_version: int | None = None
 ) -> Block:
     """Make a block what it was at version `n`, as a new version. Raises as `update_block` does."""
-    old = get_version(actor, block_id, n)
-    changes = {name: getattr(old, name) for name in VERSIONED}
+    changes = state_of(get_version(actor, block_id, n))
     return update_block(actor, block_id, changes=changes, expected_version=expected_version)

@@ -13,7 +13,7 @@ from memory.models import Block
 from memory.services.block_filters import BlockFilter, filter_blocks
 from memory.services.block_rows import (
     LABEL_CHARS,
-    VERSIONED,
+    SHOWN,
     check,
     clean,
     record,
@@ -216,7 +216,7 @@ def _moved_on(row: Block, expected: int) -> Conflict:
 
 
 def _change(actor: Actor, row: Block, changes: dict[str, Any], origin: Origin) -> Block:
-    after = Block(**{name: changes.get(name, getattr(row, name)) for name in VERSIONED})
+    after = Block(**{name: changes.get(name, getattr(row, name)) for name in SHOWN})
     if "value" in changes or "limit" in changes or "label" in changes:
         check(after)
     if after.label != row.label:

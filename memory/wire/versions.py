@@ -72,7 +72,7 @@ class Diff(Protocol):
 
 def encode_version(row: BlockVersion) -> dict[str, Any]:
     """Return a state of a block, who made it, and where in an agent's work that was."""
-    return {name: getattr(row, name) for name in FIELDS}
+    return {**row.rest, **{name: getattr(row, name) for name in FIELDS}}
 
 
 def encode_diff(diff: Diff) -> dict[str, Any]:

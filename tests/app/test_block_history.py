@@ -27,7 +27,7 @@ WRITERS = 64
 def block(api: Api) -> dict[str, Any]:
     made = api.send("POST", "/v1/blocks/", {"label": "plan", "value": "one\ntwo\nthree"}).json()
     api.send("PATCH", f"/v1/blocks/{made['id']}", {"value": "one\n2\nthree\nfour"})
-    changed = {"limit": 50, "description": "Plans."}
+    changed = {"limit": 50, "description": "Plans.", "metadata": {"a": 1}, "hidden": True}
     last: dict[str, Any] = api.send("PATCH", f"/v1/blocks/{made['id']}", changed).json()
     return last
 
@@ -70,7 +70,12 @@ def test_what_changed_between_two_versions(api: Api, block: dict[str, Any]) -> N
         {"op": "insert", "old_line": 4, "new_line": 4, "old": [], "new": ["four"]},
     ]
     assert "-two\n+2\n" in diff["unified"]
-    assert diff["fields"]["limit"] == {"old": 100_000, "new": 50}
+    assert diff["fields"] == {
+        "limit": {"old": 100_000, "new": 50},
+        "description": {"old": None, "new": "Plans."},
+        "metadata": {"old": {}, "new": {"a": 1}},
+        "hidden": {"old": None, "new": True},
+    }
     last = api.get(f"{versions(block)}/diff").json()
     assert (last["old_version"], last["new_version"], last["lines"]) == (2, 3, [])
 
@@ -81,6 +86,7 @@ def test_an_old_version_becomes_the_newest(api: Api, block: dict[str, Any]) -> N
     restored = api.send("POST", f"{versions(block)}/1/restore", {"expected_version": 3}).json()
     assert (restored["version"], restored["value"]) == (4, "one\ntwo\nthree")
     assert (restored["limit"], restored["description"]) == (100_000, None)
+    assert (restored["metadata"], restored["hidden"]) == ({}, None)
     assert api.get(f"{versions(block)}/3").json()["value"] == "one\n2\nthree\nfour"
     again = api.send("POST", f"{versions(block)}/1/restore").json()
     assert again["version"] == 4  # it is so already

@@ -51,9 +51,13 @@ def test_an_update_that_changes_nothing_writes_nothing(owner, human):
     assert BlockVersion.objects.filter(block=human).count() == 1
 
 
-def test_metadata_is_not_a_version(owner, human):
+def test_what_no_model_sees_is_versioned_too(owner, human):
     row = blocks.update_block(owner, human.id, changes={"metadata": {"a": 1}, "tags": ["t"]})
-    assert (row.version, row.metadata, row.tags) == (1, {"a": 1}, ["t"])
+    assert (row.version, row.metadata, row.tags) == (2, {"a": 1}, ["t"])
+    with pytest.raises(Conflict):
+        blocks.update_block(owner, human.id, changes={"metadata": {}}, expected_version=1)
+    back = block_versions.restore_version(owner, human.id, 1)
+    assert (back.version, back.metadata, back.tags) == (3, {}, [])
 
 
 def test_a_stale_version_is_refused_with_the_current_value(owner, human):
