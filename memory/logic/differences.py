@@ -24,7 +24,8 @@ class LineChange:
 def line_changes(before: str, after: str) -> tuple[LineChange, ...]:
     """Return the changes that lead from `before` to `after`, in order; () when they are equal."""
     old, new = before.split("\n"), after.split("\n")
-    opcodes = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    # Lines that are everywhere are no landmarks; taking them for such would cost quadratic time.
+    opcodes = SequenceMatcher(None, old, new, autojunk=True).get_opcodes()
     return tuple(
         LineChange(op, a + 1, c + 1, tuple(old[a:b]), tuple(new[c:d]))
         for op, a, b, c, d in opcodes

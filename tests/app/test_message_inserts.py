@@ -227,6 +227,14 @@ def test_a_conversation_gets_its_own_past(api: Api, agent: Any, openai: FakeOpen
     assert insert(agent["id"], unknown).status_code == 404
 
 
+def test_nothing_comes_between_calls_that_wait_and_their_answers(api: Api, agent: Any) -> None:
+    first = insert(agent["id"], {"messages": PAST[:1]}).json()["message_ids"][0]
+    Conversation.objects.update(pending_id=first)
+    refused = insert(agent["id"], {"messages": PAST[:1], "in_context": True, "when_busy": "queue"})
+    assert (refused.status_code, refused.json()["message_id"]) == (409, first)
+    assert insert(agent["id"], {"messages": PAST[:1]}).status_code == 200
+
+
 def test_while_a_run_works_the_window_is_closed_and_the_past_is_not(
     agent: Any,
     openai: FakeOpenAI,
