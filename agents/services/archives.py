@@ -9,7 +9,9 @@ from letta_site.core.aio import write
 from letta_site.core.errors import NotFound
 from letta_site.core.types import Actor
 from memory.models import Archive
-from memory.services.archives import create_archive
+from memory.services.archives import NAME_CHARS, create_archive
+
+_OF_AGENT = "'s Archive"
 
 
 def archive_ids_of(agent_id: str) -> tuple[str, ...]:
@@ -36,6 +38,7 @@ def own_archive(actor: Actor, agent_id: str) -> Archive:
             raise NotFound("Agent not found")
         if found := find_own_archive(actor, agent_id):
             return found
-        archive = create_archive(actor, name=f"{agent.name}'s Archive", embedding=agent.embedding)
+        name = f"{agent.name[: NAME_CHARS - len(_OF_AGENT)]}{_OF_AGENT}"
+        archive = create_archive(actor, name=name, embedding=agent.embedding)
         AgentArchive.objects.create(agent=agent, archive=archive, is_owner=True)
         return archive

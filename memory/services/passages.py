@@ -77,7 +77,8 @@ def list_passages(
     wanted: PassageFilter = EVERY,
 ) -> list[Passage]:
     """Return a page of the passages of some archives that meet `wanted`."""
-    rows = Passage.objects.of(actor).filter(archive_id__in=list(archive_ids))
+    scope = list(archive_ids)
+    rows = Passage.objects.of(actor).filter(archive_id__in=scope)
     if wanted.text:
         rows = rows.filter(text__icontains=storable(wanted.text))
     if wanted.start:
@@ -85,8 +86,8 @@ def list_passages(
     if wanted.end:
         rows = rows.filter(created_at__lte=wanted.end)
     for tags in _tag_groups(wanted):
-        tagged = PassageTag.objects.filter(tag__in=tags).values("passage_id")
-        rows = rows.filter(pk__in=tagged)
+        tagged = PassageTag.objects.filter(archive_id__in=scope, tag__in=tags)
+        rows = rows.filter(pk__in=tagged.values("passage_id"))
     return page(rows, query)
 
 

@@ -373,5 +373,7 @@ def test_own_archive_is_made_once(owner: Actor, stranger: Actor, agent: Agent) -
     assert own_archive(owner, agent.id) == archive
     assert archive_ids_of(agent.id) == (archive.id,)
     assert AgentArchive.objects.count() == 1
+    long = Agent.objects.create(org_id=owner.org_id, name="n" * 200, model="letta/demo")
+    assert own_archive(owner, long.id).name == "n" * 190 + "'s Archive"
     with pytest.raises(NotFound):
         own_archive(stranger, agent.id)
