@@ -252,3 +252,15 @@ def test_64_agents_writing_one_shared_block_at_once_lose_nothing(
     assert {one.agent_id for one in written} == set(crew)
     assert all(one.step_id and one.tool_name == "memory_insert" for one in written)
     assert row.version == WRITERS + 1
+
+
+def test_pages_leave_versions_with_their_author_too(
+    api: Api, owner: Actor, block: dict[str, Any]
+) -> None:
+    saved = api.post(f"/blocks/{block['id']}/save", {"value": "typed", "version": 3})
+    assert saved.status_code == 302, saved.content
+    newest = api.get(versions(block)).json()[0]
+    assert (newest["n"], newest["value"], newest["actor_id"]) == (4, "typed", owner.id)
+    api.post(f"/blocks/{block['id']}/restore", {"n": 1, "version": 4})
+    newest = api.get(versions(block)).json()[0]
+    assert (newest["n"], newest["value"], newest["limit"]) == (5, "one\ntwo\nthree", 100_000)
