@@ -21,6 +21,7 @@ from agents.api import (
     agent_messages,  # noqa: F401
     agent_tools,  # noqa: F401
     agents,  # noqa: F401
+    archive_links,  # noqa: F401
     batches,  # noqa: F401
     conversation_messages,  # noqa: F401
     conversations,  # noqa: F401
@@ -37,6 +38,7 @@ from agents.api import (
 from letta_site import auth, errors
 from letta_site.core.errors import Malformed
 from letta_site.routes.health import router as health_router
+from memory.api.archives import router as archives_router
 from memory.api.blocks import router as blocks_router
 from memory.services.storable import storable_json
 
@@ -88,6 +90,7 @@ errors.install(api)
 ROUTERS: tuple[tuple[str, Router], ...] = (
     ("", health_router),
     ("/agents", routers.agents_router),
+    ("/archives", archives_router),
     ("/blocks", blocks_router),
     ("/groups", routers.groups_router),
     ("/conversations", routers.conversations_router),

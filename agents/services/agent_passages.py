@@ -10,25 +10,33 @@ from letta_site.core.paging import MAX_LIMIT
 from letta_site.core.types import Actor, Origin, PageQuery
 from memory.models import Passage
 from memory.services import passages
-from memory.services.passages import PassageDraft
+from memory.services.duplicates import Likeness, find_likeness
+from memory.services.passages import PassageDraft, PassageFilter
 from memory.services.search import SearchQuery, search
 
 
-def add_passage(actor: Actor, agent_id: str, draft: PassageDraft) -> list[Passage]:
-    """Store a passage in the agent's own archive. Raises Invalid, NotFound."""
+def add_passage(
+    actor: Actor, agent_id: str, draft: PassageDraft
+) -> list[tuple[Passage, Likeness | None]]:
+    """Store a passage in the archive that the agent writes to, and tell what it resembles.
+
+    Raises Invalid, NotFound.
+    """
+    likenesses = find_likeness(actor.org_id, archive_ids_of(agent_id), [draft.text])
     origin = Origin(agent_id=agent_id)
     with write():
         archive = own_archive(actor, agent_id)
-        return passages.insert_passages(actor, archive_id=archive.id, rows=[draft], origin=origin)
+        rows = passages.insert_passages(actor, archive_id=archive.id, rows=[draft], origin=origin)
+    return list(zip(rows, likenesses, strict=True))
 
 
 def list_agent_passages(
-    actor: Actor, agent_id: str, *, query: PageQuery, text: str | None = None
+    actor: Actor, agent_id: str, *, query: PageQuery, wanted: PassageFilter
 ) -> list[Passage]:
-    """Return a page of the agent's passages, those containing `text` if it is given."""
+    """Return a page of the agent's passages that meet `wanted`. Raises NotFound."""
     check_agent(actor, agent_id)
     archives = archive_ids_of(agent_id)
-    return passages.list_passages(actor, archive_ids=archives, query=query, text=text)
+    return passages.list_passages(actor, archive_ids=archives, query=query, wanted=wanted)
 
 
 def get_agent_passage(actor: Actor, agent_id: str, passage_id: str) -> Passage:

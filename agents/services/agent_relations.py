@@ -91,7 +91,7 @@ def _linked(link: type[Model], name: str, model: type[Model]) -> Prepared:
 
 
 def _window(ids: Sequence[str]) -> "QuerySet[Message, tuple[Any, ...]]":
-    held = Q(seq__gt=F("conversation__window_after_seq"))
+    held = Q(seq__gt=F("conversation__window_after_seq"), aside=False)
     held |= Q(id=F("conversation__system_message_id"))
     held |= Q(id=F("conversation__summary_message_id"))
     rows = Message.objects.filter(held, agent_id__in=ids, conversation__is_default=True)

@@ -1,7 +1,7 @@
 """Rows of messages to values and back: the one place where this happens."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -128,16 +128,20 @@ def store_messages(
     conversation_id: str,
     actor: Actor,
     findable: bool = True,
+    aside: Collection[str] = (),
 ) -> None:
     """Insert messages that already have their `seq`, and make them findable.
 
-    Call it inside `aio.write()`. `findable` False: the caller sees to that later.
+    Call it inside `aio.write()`. `findable` False: the caller sees to that later. `aside` are the
+    ids of those that no window shows.
     """
     if not values:
         return
-    Message.objects.bulk_create(
-        to_row(value, agent=agent, conversation_id=conversation_id, actor=actor) for value in values
-    )
+    place: Json = {"agent": agent, "conversation_id": conversation_id, "actor": actor}
+    rows = [to_row(value, **place) for value in values]
+    for row in rows:
+        row.aside = row.id in aside
+    Message.objects.bulk_create(rows)
     if findable:
         index_messages(values, org_id=agent.org_id, agent_id=agent.id)
 

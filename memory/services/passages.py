@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from letta_site.core.aio import write
 from letta_site.core.clock import now
@@ -31,6 +31,20 @@ class PassageDraft:
     created_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class PassageFilter:
+    """Which passages a list shows; all conditions hold. `text` is contained, in any case."""
+
+    text: str | None = None
+    tags: Sequence[str] = ()
+    tag_match_mode: Literal["any", "all"] = "any"
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+EVERY = PassageFilter()
+
+
 def insert_passages(
     actor: Actor, *, archive_id: str, rows: Sequence[PassageDraft], origin: Origin = NOWHERE
 ) -> list[Passage]:
@@ -44,9 +58,12 @@ def insert_passages(
     return passages
 
 
-def get_passage(actor: Actor, passage_id: str) -> Passage:
-    """Return a passage. Raises NotFound."""
-    row: Passage | None = Passage.objects.of(actor).filter(pk=passage_id).first()
+def get_passage(actor: Actor, passage_id: str, *, archive_id: str | None = None) -> Passage:
+    """Return a passage, of this archive if one is named. Raises NotFound."""
+    rows = Passage.objects.of(actor).filter(pk=passage_id)
+    if archive_id is not None:
+        rows = rows.filter(archive_id=archive_id)
+    row: Passage | None = rows.first()
     if row is None:
         raise NotFound(f"Passage with id {passage_id} not found in database.")
     return row
@@ -57,13 +74,28 @@ def list_passages(
     *,
     archive_ids: Iterable[str],
     query: PageQuery = OLDEST_FIRST,
-    text: str | None = None,
+    wanted: PassageFilter = EVERY,
 ) -> list[Passage]:
-    """Return a page of the passages of some archives, those containing `text` if it is given."""
-    rows = Passage.objects.of(actor).filter(archive_id__in=list(archive_ids))
-    if text:
-        rows = rows.filter(text__icontains=storable(text))
+    """Return a page of the passages of some archives that meet `wanted`."""
+    scope = list(archive_ids)
+    rows = Passage.objects.of(actor).filter(archive_id__in=scope)
+    if wanted.text:
+        rows = rows.filter(text__icontains=storable(wanted.text))
+    if wanted.start:
+        rows = rows.filter(created_at__gte=wanted.start)
+    if wanted.end:
+        rows = rows.filter(created_at__lte=wanted.end)
+    for tags in _tag_groups(wanted):
+        tagged = PassageTag.objects.filter(archive_id__in=scope, tag__in=tags)
+        rows = rows.filter(pk__in=tagged.values("passage_id"))
     return page(rows, query)
+
+
+def _tag_groups(wanted: PassageFilter) -> list[list[str]]:
+    """Return groups of tags: a passage must have one tag of every group."""
+    if wanted.tag_match_mode == "all":
+        return [[tag] for tag in wanted.tags]
+    return [list(wanted.tags)] if wanted.tags else []
 
 
 def update_passage(

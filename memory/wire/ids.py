@@ -15,5 +15,10 @@ def _passage(value: str) -> str:
     return check_id(value, "passage")
 
 
+def _archive(value: str) -> str:
+    return check_id(value, "archive")
+
+
 BlockId = Annotated[str, AfterValidator(_block)]
 PassageId = Annotated[str, AfterValidator(_passage)]
+ArchiveId = Annotated[str, AfterValidator(_archive)]

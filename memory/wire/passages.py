@@ -1,11 +1,13 @@
 """Passages as clients send and see them."""
 
-from typing import Any
+from typing import Any, Protocol
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from memory.models import Passage
 from memory.wire.queries import Moment
+
+MOST_PASSAGES = 1_000
 
 
 def encode_passage(row: Passage) -> dict[str, Any]:
@@ -44,12 +46,56 @@ def encode_found(rows: list[Passage]) -> dict[str, Any]:
     return {"results": results, "count": len(results)}
 
 
+class Likeness(Protocol):
+    """A passage that another one resembles."""
+
+    @property
+    def passage_id(self) -> str | None: ...
+    @property
+    def degree(self) -> float: ...
+    @property
+    def text(self) -> str: ...
+
+
+def encode_stored(row: Passage, likeness: Likeness | None) -> dict[str, Any]:
+    """Return a passage that was just stored; `resembles` is ours: what says nearly the same.
+
+    `degree` is 1 for the same words, without regard to case and marks.
+    """
+    like = likeness and {
+        "passage_id": likeness.passage_id,
+        "degree": round(likeness.degree, 3),
+        "text": likeness.text,
+    }
+    return {**encode_passage(row), "resembles": like}
+
+
 class CreateArchivalMemory(BaseModel):
-    """A passage to be stored."""
+    """A passage to be stored. `metadata` is ours here."""
 
     text: str
     tags: list[str] | None = None
     created_at: Moment | None = None
+    metadata: dict[str, Any] | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """Return the passage as the service takes it."""
+        return {
+            "text": self.text,
+            "tags": self.tags or (),
+            "metadata": self.metadata or {},
+            "created_at": self.created_at,
+        }
+
+
+class CreatePassage(CreateArchivalMemory):
+    """A passage to be stored in an archive."""
+
+
+class CreatePassages(BaseModel):
+    """Passages to be stored at once, all or none."""
+
+    passages: list[CreatePassage] = Field(max_length=MOST_PASSAGES)
 
 
 class PassageUpdate(BaseModel):

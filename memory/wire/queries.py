@@ -9,6 +9,8 @@ from letta_site.core.paging import Page
 
 
 def _aware(moment: datetime) -> datetime:
+    # The outermost years would overflow in another time zone.
+    moment = moment.replace(year=min(max(moment.year, 2), 9998))
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
@@ -57,10 +59,24 @@ _RENAMED = {
 
 
 class PassagePage(Page):
-    """A page of passages."""
+    """A page of passages. `tags`, the dates and `order` are ours."""
 
     search: str | None = None
     ascending: bool | None = None
+    tags: list[str] | None = None
+    tag_match_mode: Literal["any", "all"] = "any"
+    start_datetime: Moment | None = None
+    end_datetime: Moment | None = None
+
+    def conditions(self) -> dict[str, Any]:
+        """Return which passages, as fields of the service's PassageFilter."""
+        return {
+            "text": self.search,
+            "tags": self.tags or (),
+            "tag_match_mode": self.tag_match_mode,
+            "start": self.start_datetime,
+            "end": self.end_datetime,
+        }
 
 
 class PassageSearch(BaseModel):

@@ -66,7 +66,8 @@ def test_lists_page_and_search(owner, archive):
         owner, archive_ids=[archive.id], query=PageQuery(limit=2, order="asc", after=rows[0].id)
     )
     assert len(listed) == 2
-    assert passages.list_passages(owner, archive_ids=[archive.id], text="0%") == [rows[0]]
+    wanted = passages.PassageFilter(text="0%")
+    assert passages.list_passages(owner, archive_ids=[archive.id], wanted=wanted) == [rows[0]]
 
 
 def test_where_a_passage_came_from_is_kept(owner, archive):

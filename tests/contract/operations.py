@@ -19,6 +19,7 @@ ALIKE = {
     "blocks.list": "blocks.list()",
     "blocks.retrieve": "blocks.retrieve(block_id)",
     "blocks.delete": "blocks.delete(block_id)",
+    "block_agents.list": "blocks.agents.list(block_id)",
     "passages.create": "agents.passages.create(agent_id)",
     "passages.list": "agents.passages.list(agent_id)",
     "passages.search": "agents.passages.search(agent_id)",
@@ -46,6 +47,8 @@ OLD = {
     "agent_blocks.attach": "agents.blocks.attach(agent_id, block_id)",
     "agent_blocks.detach": "agents.blocks.detach(agent_id, block_id)",
     "blocks.update": "blocks.modify(block_id)",
+    "blocks.count": "blocks.count()",
+    "passages.update": "agents.passages.modify(agent_id, memory_id)",
     "passages.delete": "agents.passages.delete(agent_id, memory_id)",
     "agent_tools.attach": "agents.tools.attach(agent_id, tool_id)",
     "agent_tools.detach": "agents.tools.detach(agent_id, tool_id)",
@@ -59,14 +62,29 @@ NEW = {
     "agent_blocks.attach": "agents.blocks.attach(block_id)",
     "agent_blocks.detach": "agents.blocks.detach(block_id)",
     "blocks.update": "blocks.update(block_id)",
+    "archives.create": "archives.create()",
+    "archives.list": "archives.list()",
+    "archives.retrieve": "archives.retrieve(archive_id)",
+    "archives.update": "archives.update(archive_id)",
+    "archives.delete": "archives.delete(archive_id)",
+    "archive_passages.create": "archives.passages.create(archive_id)",
+    "archive_passages.create_many": "archives.passages.create_many(archive_id)",
+    "archive_passages.delete": "archives.passages.delete(passage_id)",
+    "agent_archives.attach": "agents.archives.attach(archive_id)",
+    "agent_archives.detach": "agents.archives.detach(archive_id)",
     "passages.delete": "agents.passages.delete(memory_id)",
     "agent_tools.attach": "agents.tools.attach(tool_id)",
     "agent_tools.detach": "agents.tools.detach(tool_id)",
 }
+PY0 = {
+    "archives.create": "archives.create_archive()",
+    "archives.list": "archives.list_archives()",
+    "archives.update": "archives.modify_archive(archive_id)",
+}
 NPM0 = {"embeddings.list": "embedding_models.list()"}
 
 SPELLING = {
-    "py0": {**ALIKE, **OLD},
+    "py0": {**ALIKE, **OLD, **PY0},
     "npm0": {**ALIKE, **OLD, **NPM0},
     "py1": {**ALIKE, **NEW},
     "npm1": {**ALIKE, **NEW},

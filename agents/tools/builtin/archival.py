@@ -9,7 +9,10 @@ from agents.tools.builtin.finding import in_zone, read_moment, result_count
 from agents.types import Json, NewPassage, RetrievalRecord, ToolContext, ToolOutcome
 from letta_site.core.aio import in_db
 from memory.models import Passage
+from memory.services.duplicates import find_likeness
 from memory.services.search import Hit, SearchQuery, search
+
+SHOWN_CHARS = 300
 
 
 @builtin(
@@ -23,13 +26,24 @@ from memory.services.search import Hit, SearchQuery, search
     },
     optional=("tags",),
 )
-async def archival_memory_insert(arguments: Json, _context: ToolContext) -> ToolOutcome:
-    """Hand the passage to the checkpoint."""
+async def archival_memory_insert(arguments: Json, context: ToolContext) -> ToolOutcome:
+    """Hand the passage to the checkpoint, and say if there is one like it already."""
     content = arguments["content"].strip()
     if not content:
         raise ToolFailure("The note is empty, so nothing was stored.")
     tags = tuple(dict.fromkeys(tag.strip() for tag in arguments.get("tags") or () if tag.strip()))
-    return ToolOutcome(NOTHING, passages=(NewPassage(content, tags),))
+    like = await in_db(_resembled, context, content)
+    return ToolOutcome(like or NOTHING, passages=(NewPassage(content, tags),))
+
+
+def _resembled(context: ToolContext, content: str) -> str:
+    """Return a word on the passage that says nearly the same, or an empty text."""
+    (like,) = find_likeness(context.org_id, archive_ids_of(context.agent_id), [content])
+    if like is None:
+        return ""
+    same = "the same words" if like.degree == 1 else "nearly the same words"
+    shown = like.text if len(like.text) <= SHOWN_CHARS else like.text[:SHOWN_CHARS] + "..."
+    return f"Stored. A note with {same} is there already ({like.passage_id}): {shown!r}"
 
 
 @builtin(
