@@ -49,7 +49,7 @@ def agent_meter(
 
 
 def agent_block_cards(agent: Agent, *, only: Collection[str] | None = None) -> list[BlockCard]:
-    """Return the cards of an agent's blocks in the order of attachment: two queries."""
+    """Return the cards of an agent's blocks in the order of attachment: one query."""
     rows = Block.objects.filter(agent_links__agent_id=agent.id)
     if only is not None:
         rows = rows.filter(pk__in=only)

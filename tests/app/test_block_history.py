@@ -14,7 +14,7 @@ from letta_site.core.types import Actor
 from memory.models import Block, BlockVersion
 from tests.app.conftest import Api
 from tests.app.posting import post, send
-from tests.app.test_messages import HELLO, agent, make, openai  # noqa: F401
+from tests.app.test_messages import HELLO, agent, make  # noqa: F401
 from tests.fakes.openai_replies import Call, Reply
 from tests.fakes.openai_server import FakeOpenAI
 

@@ -17,7 +17,7 @@ from memory.models import SearchEntry
 from memory.services.search import SearchQuery, search
 from tests.app.conftest import Api
 from tests.app.posting import play, post, send
-from tests.app.test_messages import HELLO, agent, history, make, openai  # noqa: F401
+from tests.app.test_messages import HELLO, agent, history, make  # noqa: F401
 from tests.fakes.openai_replies import Reply
 from tests.fakes.openai_server import FakeOpenAI
 

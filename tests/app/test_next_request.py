@@ -14,7 +14,7 @@ from agents.models import Agent, Message, Run, Step
 from letta_site.core.clock import now
 from tests.app.conftest import Api
 from tests.app.posting import send, stream
-from tests.app.test_messages import HELLO, agent, make, openai  # noqa: F401
+from tests.app.test_messages import HELLO, agent, make  # noqa: F401
 from tests.fakes.openai_replies import Call, Reply
 from tests.fakes.openai_server import FakeOpenAI
 
