@@ -11,7 +11,8 @@ from django.db.models import Case, FloatField, Q, QuerySet, Value, When
 from django.db.models.expressions import RawSQL
 
 from letta_site.core.aio import write
-from memory.models import PassageTag, SearchEntry
+from memory.models import SearchEntry
+from memory.services.candidates import SearchQuery, candidates
 from memory.services.storable import storable
 from memory.services.words import Wanted, wanted
 
@@ -30,22 +31,6 @@ class Entry:
     created_at: datetime
     role: str = ""
     seq: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class SearchQuery:
-    """What to find and where. Filters hold before `limit` does; a blank `query` means newest."""
-
-    org_id: str
-    scope_ids: Sequence[str]
-    kind: Literal["message", "passage"]
-    query: str
-    roles: Sequence[str] = ()
-    tags: Sequence[str] = ()
-    tag_match_mode: Literal["any", "all"] = "any"
-    start: datetime | None = None
-    end: datetime | None = None
-    limit: int = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +76,7 @@ def drop_scopes(scope_ids: Iterable[str]) -> None:
 
 def search(query: SearchQuery) -> list[Hit]:
     """Return the best matches, best first; the newest first when the query is blank."""
-    rows = _candidates(query)
+    rows = candidates(query)
     want = wanted(query.query)
     if want.blank:
         newest = rows.annotate(score=Value(0.0, output_field=FloatField()))
@@ -103,29 +88,6 @@ def search(query: SearchQuery) -> list[Hit]:
         found = _hits(ranked.order_by("-score", "-created_at", "-pk"), query.limit)
         hits += [hit for hit in found if hit.ref_id not in seen]
     return hits[: query.limit]
-
-
-def _candidates(query: SearchQuery) -> "QuerySet[SearchEntry]":
-    rows = SearchEntry.objects.filter(
-        org_id=query.org_id, kind=query.kind, scope_id__in=list(query.scope_ids)
-    )
-    if query.roles:
-        rows = rows.filter(role__in=list(query.roles))
-    if query.start:
-        rows = rows.filter(created_at__gte=query.start)
-    if query.end:
-        rows = rows.filter(created_at__lte=query.end)
-    for tags in _tag_groups(query):
-        tagged = PassageTag.objects.filter(archive_id__in=list(query.scope_ids), tag__in=tags)
-        rows = rows.filter(ref_id__in=tagged.values("passage_id"))
-    return rows
-
-
-def _tag_groups(query: SearchQuery) -> list[list[str]]:
-    """Return groups of tags: a passage must have one tag of every group."""
-    if query.tag_match_mode == "all":
-        return [[tag] for tag in query.tags]
-    return [list(query.tags)] if query.tags else []
 
 
 def _hits(rows: "QuerySet[Any]", limit: int) -> list[Hit]:

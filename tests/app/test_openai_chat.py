@@ -7,7 +7,7 @@ import json
 import pytest
 
 from agents.engine.ports import ChatRequest, Reply, ReplyDelta
-from agents.llm.base import ModelEntry, ProviderEntry
+from agents.llm.base import ModelEntry
 from agents.llm.openai_chat import OpenAIChat
 from agents.llm.to_openai import encode
 from agents.types import Message, ModelParams, TextPart, ToolSpec, Transcript
