@@ -51,4 +51,3 @@ def window_of(name: str) -> int:
         if lowered.startswith(prefix):
             return tokens
     return UNKNOWN_WINDOW
-

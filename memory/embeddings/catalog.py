@@ -90,11 +90,7 @@ def _has(provider: ProviderEntry, name: str) -> bool:
 def _may_exist(provider: ProviderEntry, name: str) -> bool:
     """Tell whether a provider that cannot be asked may well have a model of this name."""
     own = next((row.base_url for row in PROVIDERS if row.name == provider.name), "")
-    return (
-        provider.name != "openai"
-        or provider.base_url != own
-        or name.startswith(_OPENAI_FAMILY)
-    )
+    return provider.name != "openai" or provider.base_url != own or name.startswith(_OPENAI_FAMILY)
 
 
 def _unknown(org_id: str, handle: str) -> Invalid:

@@ -36,6 +36,11 @@ class EmbeddingScope(models.Model):
     def __str__(self) -> str:
         return f"{self.scope_id}: {self.model}"
 
+    def vectors_refused(self) -> "models.QuerySet[Vector]":
+        """Return the rows of texts that the model did not take."""
+        rows = Vector.objects.filter(scope_id=self.scope_id, model=self.model or "")
+        return rows.exclude(refusal="")
+
 
 class Vector(models.Model):
     """What one model makes of one text: a direction, `data` in float16, its length 1.

@@ -11,9 +11,10 @@ from django.db.models import Case, FloatField, Q, QuerySet, Value, When
 from django.db.models.expressions import RawSQL
 
 from letta_site.core.aio import write
-from memory.models import SearchEntry
+from memory.models import EmbeddingScope, SearchEntry
 from memory.services.candidates import SearchQuery, candidates
 from memory.services.storable import storable
+from memory.services.wakeups import wake
 from memory.services.words import Wanted, wanted
 
 INDEXED_CHARS = 200_000  # PostgreSQL refuses a tsvector of more than 1 MB.
@@ -60,6 +61,7 @@ def index(entries: Iterable[Entry]) -> None:
             unique_fields=["ref_id"],
             update_fields=["scope_id", "role", "seq", "text", "created_at"],
         )
+        wake((row.scope_id for row in rows), (row.ref_id for row in rows))
 
 
 def drop(ref_ids: Iterable[str]) -> None:
@@ -71,7 +73,9 @@ def drop(ref_ids: Iterable[str]) -> None:
 def drop_scopes(scope_ids: Iterable[str]) -> None:
     """Make every text of these agents or archives unfindable; for when they are deleted."""
     with write():
-        SearchEntry.objects.filter(scope_id__in=list(scope_ids)).delete()
+        gone = list(scope_ids)
+        EmbeddingScope.objects.filter(pk__in=gone).delete()
+        SearchEntry.objects.filter(scope_id__in=gone).delete()
 
 
 def search(query: SearchQuery) -> list[Hit]:

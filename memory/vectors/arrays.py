@@ -20,4 +20,3 @@ def numpy() -> Any:
             "Comparing vectors needs numpy, which is not installed.",
             todo="Run `pip install numpy`, or use PostgreSQL with pgvector.",
         ) from error
-

@@ -1,14 +1,13 @@
 """The vectors of a scope in PostgreSQL's own vector type, where the extension is there."""
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 from django.db import connection, transaction
 
 from memory.logic.vectors import unpack
-from memory.models import SearchEntry
 
 # From so many vectors on, a scope is searched by the index of its dimension (HNSW), which costs
 # the same whatever the number; below, all are compared, which is exact. Measured: 6,000 x 384
@@ -37,12 +36,12 @@ def literal(data: bytes) -> str:
     return "[" + ",".join(map(repr, unpack(data))) + "]"
 
 
-def fill(rows: Sequence[tuple[int, bytes]]) -> None:
-    """Set the column of freshly stored rows, given as (id, vector)."""
+def fill(model: str, made: Mapping[int, bytes]) -> None:
+    """Set the column of freshly stored rows of a model, given as entry id -> vector."""
     with connection.cursor() as cursor:
         cursor.executemany(
-            "UPDATE memory_vector SET embedding = %s::halfvec WHERE id = %s",
-            [(literal(data), pk) for pk, data in rows],
+            "UPDATE memory_vector SET embedding = %s::halfvec WHERE entry_id = %s AND model = %s",
+            [(literal(data), pk, model) for pk, data in made.items()],
         )
 
 
@@ -57,9 +56,7 @@ def ensure_index(dim: int) -> None:
         )
 
 
-def nearest(
-    allowed: Any, scope_id: str, model: str, vector: bytes, limit: int
-) -> dict[str, float]:
+def nearest(allowed: Any, scope_id: str, model: str, vector: bytes, limit: int) -> dict[str, float]:
     """Return ref_id -> cosine of the best among the entries `allowed`, a query on SearchEntry."""
     dim = len(vector) // struct.calcsize("e")
     if dim <= MOST_INDEXED_DIM and _is_large(scope_id, model):
@@ -108,5 +105,3 @@ def _ask(
     with connection.cursor() as cursor:
         cursor.execute(statement, [text, *params, *where[:2], text, limit])
         return {ref_id: float(cosine) for ref_id, cosine in cursor.fetchall()}
-
-
