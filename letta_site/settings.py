@@ -170,7 +170,7 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else
 SECURE_REFERRER_POLICY = "same-origin"
 
 # --- models ----------------------------------------------------------------------------------
-# Letta's own names: OPENAI_API_KEY, OLLAMA_BASE_URL, VLLM_API_BASE, ...; see letta_site/core/providers.
+# Letta's own names, OPENAI_API_KEY, OLLAMA_BASE_URL, VLLM_API_BASE, ...: letta_site/core/providers.
 PROVIDER_VARIABLES = env.ending_with("_API_KEY", "_BASE_URL", "_API_BASE")
 
 # --- vectors ---------------------------------------------------------------------------------

@@ -97,5 +97,5 @@ def _unknown(org_id: str, handle: str) -> Invalid:
     known = [model.handle for model in list_embedding_models(org_id)]
     return Invalid(
         f"Embedding model {handle} not found, must be one of {known}",
-        todo="Choose a listed model, configure its provider, or send null: words are searched then.",
+        todo="Choose one of these, configure its provider, or name none to search words only.",
     )

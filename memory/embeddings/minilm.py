@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from memory.vectors.arrays import numpy
+from memory.logic.arrays import numpy
 
 HEADS = 12
 LAYERS = 6

@@ -156,7 +156,8 @@ async def _embed_scope(key: Key, scope_id: str, ref_ids: set[str] | None) -> flo
     """Embed what a scope lacks. Return in how many seconds to try again, 0: it is done."""
     try:
         model = await in_db(taken_at_its_word, *key)
-        await (_embed_told(model, scope_id, ref_ids) if ref_ids else _embed_rest(model, scope_id))
+        if not (ref_ids and await _embed_told(model, scope_id, ref_ids)):
+            await _embed_rest(model, scope_id)
     except AppError as error:
         what = f"{error.what} {error.todo}".strip()
         wait_s = error.wait_s if isinstance(error, EmbeddingError) else 0.0
@@ -168,12 +169,13 @@ async def _embed_scope(key: Key, scope_id: str, ref_ids: set[str] | None) -> flo
     return 0.0
 
 
-async def _embed_told(model: EmbeddingModel, scope_id: str, ref_ids: set[str]) -> None:
+async def _embed_told(model: EmbeddingModel, scope_id: str, ref_ids: set[str]) -> bool:
+    """Embed texts that were told of; return whether the scope lacks nothing else."""
     texts = await in_db(
         list_unembedded, scope_id, model.handle, len(ref_ids), ref_ids=list(ref_ids)
     )
     done = await _embed_batches(model, scope_id, texts)
-    await in_db(scopes.note_added, scope_id, model.handle, done)
+    return await in_db(scopes.note_added, scope_id, model.handle, done)
 
 
 async def _embed_rest(model: EmbeddingModel, scope_id: str) -> None:

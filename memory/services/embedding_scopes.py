@@ -94,7 +94,7 @@ def searched_models(org_id: str, scope_ids: Iterable[str]) -> list[str]:
     """Return the models whose vectors answer queries in these scopes."""
     rows = EmbeddingScope.objects.filter(org_id=org_id, scope_id__in=list(scope_ids))
     rows = rows.exclude(searched_model=None)
-    return sorted(set(rows.values_list("searched_model", flat=True)))
+    return sorted({str(one) for one in rows.values_list("searched_model", flat=True)})
 
 
 def list_embedded(scope_ids: Collection[str] | None = None) -> list[EmbeddingScope]:
@@ -128,14 +128,16 @@ def note_progress(scope_id: str, model: str) -> bool:
     return not missing
 
 
-def note_added(scope_id: str, model: str, count: int) -> None:
-    """Write down that so many new texts of a scope were embedded."""
+def note_added(scope_id: str, model: str, count: int) -> bool:
+    """Write down that so many new texts of a scope were embedded; return whether that was all."""
     with write():
         row = _locked(scope_id, model)
-        if row is not None:
-            row.total, row.done = row.total + count, row.done + count
-            _forgive(row)
-            row.save()
+        if row is None:
+            return True
+        row.total, row.done = row.total + count, row.done + count
+        _forgive(row)
+        row.save()
+    return row.state == EmbeddingScope.DONE
 
 
 def note_failure(scope_id: str, model: str, what: str, *, wait_s: float = 0.0) -> float:
@@ -145,8 +147,8 @@ def note_failure(scope_id: str, model: str, what: str, *, wait_s: float = 0.0) -
         if row is None:
             return 0.0
         row.failures += 1
-        pause_s = min(FIRST_WAIT_S * 2 ** min(row.failures - 1, 10), LONGEST_WAIT_S)
-        pause_s = max(pause_s, wait_s)
+        grown: float = FIRST_WAIT_S * 2 ** min(row.failures - 1, 10)
+        pause_s = max(min(grown, LONGEST_WAIT_S), wait_s)
         row.retry_at = now() + timedelta(seconds=pause_s)
         row.state, row.error = EmbeddingScope.FAILED, what[:MAX_ERROR_CHARS]
         row.updated_at = now()

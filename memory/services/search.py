@@ -17,6 +17,8 @@ from memory.services.storable import storable
 from memory.services.wakeups import wake
 from memory.services.words import Wanted, wanted
 
+__all__ = ["Entry", "Hit", "SearchQuery", "drop", "drop_scopes", "index", "search"]
+
 INDEXED_CHARS = 200_000  # PostgreSQL refuses a tsvector of more than 1 MB.
 
 

@@ -94,9 +94,10 @@ def _follow_dim(scope: EmbeddingScope, vectors: Collection[bytes]) -> None:
         raise EmbeddingError(f"Vectors of one model have different dimensions: {sorted(dims)}.")
     for dim in dims - {scope.dim}:
         others = Vector.objects.filter(scope_id=scope.scope_id, model=scope.model)
-        others.exclude(dim=dim).delete()
+        if others.filter(refusal="").exclude(dim=dim).delete()[0]:
+            scope.state = EmbeddingScope.WAITING
         scope.dim = dim
-        scope.save(update_fields=["dim"])
+        scope.save(update_fields=["dim", "state"])
         if pgvector.present():
             pgvector.ensure_index(dim)
 
@@ -114,7 +115,7 @@ def _insert(scope: EmbeddingScope, made: Mapping[int, bytes], refused: Mapping[i
         Vector(
             entry_id=pk,
             scope_id=scope.scope_id,
-            model=scope.model,
+            model=scope.model or "",
             dim=scope.dim or 0,
             data=None if native else made.get(pk),
             refusal=refused.get(pk, "")[:MAX_REFUSAL_CHARS],

@@ -14,11 +14,11 @@ from typing import Any
 from django.conf import settings
 from django.db.models import QuerySet
 
+from memory.logic.arrays import numpy
 from memory.logic.vectors import BYTES_PER_NUMBER
 from memory.models import Vector
-from memory.vectors.arrays import numpy
 
-Key = tuple[str, str, str]
+Key = tuple[str, str, str, int]
 _BATCH_ROWS = 2048
 
 
@@ -58,12 +58,12 @@ def kept_bytes() -> int:
 
 def matrix_of(database: str, scope_id: str, model: str, dim: int) -> Matrix:
     """Return all vectors of a scope; only those that are new are read."""
-    key = (database, scope_id, model)
+    key = (database, scope_id, model, dim)
     with _lock:
         known = _kept.get(key)
     rows = rows_of(scope_id, model).filter(dim=dim)
     last_id = rows.order_by("-pk").values_list("pk", flat=True).first() or 0
-    if known is not None and known.last_id == last_id and known.values.shape[1] == dim:
+    if known is not None and known.last_id == last_id:
         return _keep(key, known)
     if known is None or known.last_id > last_id or not _still_whole(rows, known):
         known = Matrix(numpy().empty(0, "i8"), numpy().empty((0, dim), "f4"))

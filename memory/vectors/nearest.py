@@ -6,10 +6,10 @@ from typing import Any
 from django.db import connection
 from django.db.models import QuerySet
 
+from memory.logic.arrays import numpy
 from memory.logic.vectors import BYTES_PER_NUMBER
 from memory.models import SearchEntry
 from memory.vectors import pgvector
-from memory.vectors.arrays import numpy
 from memory.vectors.matrices import matrix_of
 
 # How many of the best are looked up at first. Most filters let enough of them pass.

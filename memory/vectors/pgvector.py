@@ -92,7 +92,7 @@ def _ask(
     column: str, allowed: Any, where: tuple[str, str, int], vector: bytes, limit: int
 ) -> dict[str, float]:
     """Compare `column`: as it is, no index fits and the scope is read; cast, its index is used."""
-    entries, params = allowed.order_by().values("pk", "ref_id").query.sql_with_params()
+    entries, params = allowed.order_by().values("id", "ref_id").query.sql_with_params()
     dim = where[2]
     text = literal(vector)
     # The dimension is spelled out: a placeholder would hide it from the planner.
