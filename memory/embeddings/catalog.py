@@ -24,6 +24,11 @@ def remember_dim(org_id: str, handle: str, dim: int) -> None:
     _measured[org_id, handle] = dim
 
 
+def forget_dims() -> None:
+    """Know only published dimensions again."""
+    _measured.clear()
+
+
 def dim_of(org_id: str, handle: str) -> int:
     """Return the dimension of a model: as measured, else as published, else 0."""
     if handle == LOCAL.handle:
