@@ -14,8 +14,8 @@ from agents.wire.ids import AgentId
 from agents.wire.queries import Page
 from letta_site.core.paging import MAX_LIMIT
 from memory.api.blocks import router as blocks_router
+from memory.services.candidates import SearchQuery
 from memory.services.passages import PassageDraft, delete_passage, update_passage
-from memory.services.search import SearchQuery
 from memory.wire.blocks import BlockUpdate, encode_block
 from memory.wire.ids import BlockId, PassageId
 from memory.wire.passages import (

@@ -109,7 +109,7 @@ def boot_messages(strategy: Strategy, *, now: datetime, timezone: str) -> tuple[
     if strategy.boot == "system":
         return ()
     if strategy.reply == "send_message":
-        greeting = _spoken(BOOT_GREETING, BOOT_THOUGHT, now)
+        greeting: tuple[Message, ...] = say_through_tool(BOOT_GREETING, BOOT_THOUGHT, now)
     else:
         greeting = (_message("assistant", BOOT_GREETING, now),)
     return (*greeting, _message("user", login_text(now, timezone), now))
@@ -128,7 +128,7 @@ def seed_messages(
         if role == "user":
             messages.append(_message("user", user_envelope(text, now, timezone), now))
         elif role == "assistant" and strategy.reply == "send_message":
-            messages.extend(_spoken(text, "", now))
+            messages.extend(say_through_tool(text, "", now))
         else:
             messages.append(_message(role, text, now))
     return tuple(messages)
@@ -138,7 +138,8 @@ def _message(role: Role, text: str, now: datetime) -> Message:
     return Message(id=new_id("message"), role=role, created_at=now, parts=(TextPart(text),))
 
 
-def _spoken(text: str, thought: str, now: datetime) -> tuple[Message, ...]:
+def say_through_tool(text: str, thought: str, now: datetime) -> tuple[Message, Message]:
+    """Return a call of send_message with `text`, and its return."""
     call = ToolCall(
         str(uuid.uuid4()), "send_message", json.dumps({"message": text}, ensure_ascii=False)
     )

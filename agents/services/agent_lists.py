@@ -38,7 +38,7 @@ def with_relations(rows: QuerySet[Agent]) -> QuerySet[Agent]:
     `window_rows` are the messages that its model sees now, ids only; `waiting` is its conversation
     if tool calls in it wait for an answer.
     """
-    held = Q(seq__gt=F("conversation__window_after_seq"))
+    held = Q(seq__gt=F("conversation__window_after_seq"), aside=False)
     held |= Q(id=F("conversation__system_message_id"))
     held |= Q(id=F("conversation__summary_message_id"))
     window = Message.objects.filter(held, conversation__is_default=True).order_by("seq")

@@ -10,8 +10,9 @@ from letta_site.core.paging import MAX_LIMIT
 from letta_site.core.types import Actor, Origin, PageQuery
 from memory.models import Passage
 from memory.services import passages
+from memory.services.candidates import SearchQuery
 from memory.services.passages import PassageDraft
-from memory.services.search import SearchQuery, search
+from memory.services.search import search
 
 
 def add_passage(actor: Actor, agent_id: str, draft: PassageDraft) -> list[Passage]:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -33,7 +33,7 @@ class QueryVectors:
 WORDS_ONLY = QueryVectors({})
 
 
-async def embed_query(org_id: str, scope_ids: Iterable[str], text: str) -> QueryVectors:
+async def embed_query(org_id: str, scope_ids: Sequence[str] | None, text: str) -> QueryVectors:
     """Return what the models of these scopes make of a query; by no model, if none embeds them.
 
     A model that does not answer in `QUERY_EMBEDDING_TIMEOUT_S` is left out: the search goes by
@@ -41,7 +41,7 @@ async def embed_query(org_id: str, scope_ids: Iterable[str], text: str) -> Query
     """
     if not text.strip():
         return WORDS_ONLY
-    models = await in_db(_models_of, org_id, list(scope_ids))
+    models = await in_db(_models_of, org_id, scope_ids)
     if not models:
         return WORDS_ONLY
     made = await asyncio.gather(*(_embedded(org_id, model, text) for model in models))
@@ -51,7 +51,7 @@ async def embed_query(org_id: str, scope_ids: Iterable[str], text: str) -> Query
     return QueryVectors(found, "; ".join(one for one in made if isinstance(one, str)))
 
 
-def _models_of(org_id: str, scope_ids: list[str]) -> list[EmbeddingModel]:
+def _models_of(org_id: str, scope_ids: Sequence[str] | None) -> list[EmbeddingModel]:
     found = []
     for handle in searched_models(org_id, scope_ids):
         try:

@@ -90,10 +90,11 @@ def retry(actor: Actor, scope_id: str) -> EmbeddingScope:
     return row
 
 
-def searched_models(org_id: str, scope_ids: Iterable[str]) -> list[str]:
-    """Return the models whose vectors answer queries in these scopes."""
-    rows = EmbeddingScope.objects.filter(org_id=org_id, scope_id__in=list(scope_ids))
-    rows = rows.exclude(searched_model=None)
+def searched_models(org_id: str, scope_ids: Sequence[str] | None) -> list[str]:
+    """Return the models whose vectors answer queries in these scopes; None: in all there are."""
+    rows = EmbeddingScope.objects.filter(org_id=org_id).exclude(searched_model=None)
+    if scope_ids is not None:
+        rows = rows.filter(scope_id__in=list(scope_ids))
     return sorted({str(one) for one in rows.values_list("searched_model", flat=True)})
 
 

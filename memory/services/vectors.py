@@ -30,9 +30,9 @@ def cosines(query: SearchQuery, vector: bytes, model: str, limit: int) -> dict[s
     Only scopes whose texts are compared by `model` take part; the filters of `query` hold before
     `limit` does, and its words are not looked at. `vector` is packed as `logic.vectors` does it.
     """
-    scopes = EmbeddingScope.objects.filter(
-        scope_id__in=list(query.scope_ids), org_id=query.org_id, searched_model=model
-    )
+    scopes = EmbeddingScope.objects.filter(org_id=query.org_id, searched_model=model)
+    if query.scope_ids is not None:
+        scopes = scopes.filter(scope_id__in=list(query.scope_ids))
     found: dict[str, float] = {}
     for scope_id in scopes.values_list("scope_id", flat=True):
         allowed = candidates(replace(query, scope_ids=(scope_id,)))

@@ -99,7 +99,7 @@ def _ask(
     statement = (
         f"SELECT e.ref_id, -({column} <#> %s::halfvec({dim})) FROM memory_vector v "
         f"JOIN ({entries}) e ON e.id = v.entry_id "
-        f"WHERE v.scope_id = %s AND v.model = %s AND v.dim = {dim} "
+        f"WHERE v.scope_id = %s AND v.model = %s AND v.dim = {dim} AND v.embedding IS NOT NULL "
         f"ORDER BY {column} <#> %s::halfvec({dim}) LIMIT %s"
     )
     with connection.cursor() as cursor:

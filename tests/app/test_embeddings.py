@@ -22,7 +22,8 @@ from memory.runtime import queries
 from memory.runtime.embedder import Embedder
 from memory.runtime.queries import embed_query
 from memory.services import embedding_scopes as scopes
-from memory.services.search import Entry, SearchQuery, drop, index
+from memory.services.candidates import SearchQuery
+from memory.services.search import Entry, drop, index
 from memory.services.vectors import cosines
 from memory.vectors import matrices
 from tests.fakes.openai_replies import Failure, Json, Raw, error_body, rate_limited

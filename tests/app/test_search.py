@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from letta_site.core.ids import DEFAULT_ORG_ID
-from memory.services.search import Entry, SearchQuery, drop, drop_scopes, index, search
+from memory.services.candidates import SearchQuery
+from memory.services.search import Entry, drop, drop_scopes, index, search
 
 DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -78,7 +79,7 @@ def test_stop_words_alone_still_find(history):
 
 def test_text_without_spaces_is_found(history):
     assert find("\u4eac\u90fd") == ["message-5"]
-    assert find("\u62c9\u9762 Rex") == ["message-5", "message-1"]
+    assert set(find("\u62c9\u9762 Rex")) == {"message-5", "message-1"}
 
 
 def test_letters_beyond_ascii(history):

@@ -14,8 +14,9 @@ from letta_site.core.types import Actor
 from memory.logic.vectors import pack_unit, unpack
 from memory.models import EmbeddingScope, PassageTag, SearchEntry, Vector
 from memory.services.archives import create_archive
+from memory.services.candidates import SearchQuery
 from memory.services.passages import PassageDraft, insert_passages
-from memory.services.search import Entry, SearchQuery, drop, drop_scopes, index
+from memory.services.search import Entry, drop, drop_scopes, index
 from memory.services.vectors import Unembedded, cosines, list_unembedded, store_vectors
 from memory.vectors import matrices, pgvector
 

@@ -9,7 +9,8 @@ from agents.tools.builtin.finding import in_zone, read_moment, result_count
 from agents.types import Json, NewPassage, RetrievalRecord, ToolContext, ToolOutcome
 from letta_site.core.aio import in_db
 from memory.models import Passage
-from memory.services.search import Hit, SearchQuery, search
+from memory.services.candidates import SearchQuery
+from memory.services.search import Hit, search
 
 
 @builtin(

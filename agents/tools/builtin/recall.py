@@ -9,7 +9,8 @@ from agents.tools.base import CORE, VOICE_SLEEPTIME_CORE, builtin, integer, stri
 from agents.tools.builtin.finding import in_zone, read_moment, result_count, time_ago
 from agents.types import Json, RetrievalRecord, ToolContext, ToolOutcome
 from letta_site.core.aio import in_db
-from memory.services.search import Hit, SearchQuery, search
+from memory.services.candidates import SearchQuery
+from memory.services.search import Hit, search
 
 # What tools returned is not in the index: it repeats, and would drown what people said.
 _SPEAKERS = ("user", "assistant")
