@@ -17,6 +17,7 @@ from memory.services.wakeups import wake
 FIRST_WAIT_S = 5.0
 LONGEST_WAIT_S = 600.0
 MAX_ERROR_CHARS = 1000
+MAX_REFUSALS = 50
 
 
 def set_embedding(actor: Actor, scope_ids: Iterable[str], model: str | None) -> None:
@@ -79,6 +80,12 @@ def get_scope(actor: Actor, scope_id: str) -> EmbeddingScope:
     return row
 
 
+def list_refusals(scope: EmbeddingScope) -> list[dict[str, str]]:
+    """Return the latest texts of a scope that its model does not take, and why."""
+    rows = scope.vectors_refused().order_by("-pk").values_list("entry__ref_id", "refusal")
+    return [{"id": ref_id, "why": why} for ref_id, why in rows[:MAX_REFUSALS]]
+
+
 def retry(actor: Actor, scope_id: str) -> EmbeddingScope:
     """Try again now, also the texts that the model refused. Raises NotFound."""
     with write():
@@ -117,9 +124,7 @@ def note_progress(scope_id: str, model: str) -> bool:
         row = _locked(scope_id, model)
         if row is None:
             return True
-        row.total, missing = count_texts(scope_id, model)
-        row.skipped = row.vectors_refused().count()
-        row.done = row.total - missing - row.skipped
+        missing = _count(row)
         row.state = EmbeddingScope.WORKING if missing else EmbeddingScope.DONE
         _forgive(row)
         if not missing and row.searched_model != model:
@@ -147,6 +152,7 @@ def note_failure(scope_id: str, model: str, what: str, *, wait_s: float = 0.0) -
         row = _locked(scope_id, model)
         if row is None:
             return 0.0
+        _count(row)
         row.failures += 1
         grown: float = FIRST_WAIT_S * 2 ** min(row.failures - 1, 10)
         pause_s = max(min(grown, LONGEST_WAIT_S), wait_s)
@@ -161,6 +167,14 @@ def _locked(scope_id: str, model: str) -> EmbeddingScope | None:
     """Return the row of a scope, locked, unless it has gone or wants another model by now."""
     rows = EmbeddingScope.objects.select_for_update().filter(pk=scope_id, model=model)
     return rows.first()
+
+
+def _count(row: EmbeddingScope) -> int:
+    """Set how far a scope is; return how many texts have no vector."""
+    row.total, missing = count_texts(row.scope_id, row.model or "")
+    row.skipped = row.vectors_refused().count()
+    row.done = row.total - missing - row.skipped
+    return missing
 
 
 def _forgive(row: EmbeddingScope) -> None:

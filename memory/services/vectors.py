@@ -133,7 +133,7 @@ def drop_vectors(scope_id: str, *, but: Sequence[str] = ()) -> None:
         Vector.objects.filter(scope_id=scope_id).exclude(model__in=list(but)).delete()
 
 
-def scope_bytes(org_id: str) -> int:
+def count_bytes(org_id: str) -> int:
     """Return how many bytes the vectors of an organisation take."""
     rows = Vector.objects.filter(entry__org_id=org_id, refusal="")
     numbers: int = rows.aggregate(sum=Sum("dim"))["sum"] or 0

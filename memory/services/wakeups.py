@@ -10,7 +10,7 @@ from django.db import transaction
 
 Listener = Callable[[set[str], set[str] | None], None]
 
-_listeners: list[Listener] = []
+_listeners: list[Listener] = []  # one at most: a process has one embedder
 
 
 def listen(listener: Listener) -> None:
@@ -18,12 +18,13 @@ def listen(listener: Listener) -> None:
 
     Texts None: the model of the scopes is another one.
     """
-    _listeners.append(listener)
+    _listeners[:] = [listener]
 
 
 def unlisten(listener: Listener) -> None:
     """Call it no more."""
-    _listeners.remove(listener)
+    if listener in _listeners:
+        _listeners.remove(listener)
 
 
 def wake(scope_ids: Iterable[str], ref_ids: Iterable[str] | None = None) -> None:
