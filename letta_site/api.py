@@ -29,6 +29,7 @@ from agents.api import (
     memory_links,  # noqa: F401
     messages,  # noqa: F401
     models,  # noqa: F401
+    passages,  # noqa: F401
     routers,
     runs,  # noqa: F401
     steps,  # noqa: F401
@@ -95,6 +96,7 @@ ROUTERS: tuple[tuple[str, Router], ...] = (
     ("/conversations", routers.conversations_router),
     ("/messages", routers.messages_router),
     ("/models", routers.models_router),
+    ("/passages", routers.passages_router),
     ("/runs", routers.runs_router),
     ("/steps", routers.steps_router),
     ("/tools", routers.tools_router),

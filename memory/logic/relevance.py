@@ -22,6 +22,7 @@ DENSE = 0.3  # of the nearness in meaning, where there is an embedder
 SATURATION = 0.8
 LENGTH = 0.75
 
+LENT = 2  # words that neighbours must lend to a text which has none itself
 REACH = 4  # how far neighbours are fetched for: a text found by one of them has its own
 _PLACES = {-at: weight for at, weight in enumerate(BEFORE, 1)} | dict(enumerate(AFTER, 1))
 
@@ -44,6 +45,9 @@ class Candidate:
     cosine: float | None = None
 
 
+_PARTS = ("own", "context", "speaker", "dense")
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """Why a text was found. `score` is the sum: (own + context) + speaker + dense.
@@ -64,6 +68,11 @@ class Verdict:
     def score(self) -> float:
         """The whole, higher for better; comparable within one search only."""
         return self.own + self.context + self.speaker + self.dense
+
+    def explained(self) -> dict[str, float | int | None]:
+        """Return the parts of the score, as they are stored and shown."""
+        parts = {name: round(getattr(self, name), 4) for name in _PARTS}
+        return {**parts, "lexical_rank": self.lexical_rank, "vector_rank": self.vector_rank}
 
 
 def rarity(count: int, total: int) -> float:
@@ -136,6 +145,7 @@ def _covered(
     return {
         pk: (_sum(own[pk], weights), _sum(_added(own[pk], near[pk]), weights))
         for pk in own.keys() | near.keys()
+        if pk in own or len(near[pk]) >= LENT
     }
 
 

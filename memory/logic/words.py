@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 
-import snowballstemmer
+import snowballstemmer  # type: ignore[import-untyped]
 
 MAX_TERMS = 40_000  # of one text; PostgreSQL refuses a tsvector of more than 1 MB
 MAX_TERM_CHARS = 64

@@ -19,6 +19,7 @@ class SearchQuery:
 
     `scope_ids` are agents, archives or folders, None all that the organization has. `threads` are
     conversations with the sequence number up to which they count, None without an end.
+    `without` are the ids of texts that are not wanted.
     `vector` is what `vector_model` makes of the query, packed as `logic.vectors` does it; without
     one, words alone are searched.
     """
@@ -34,6 +35,7 @@ class SearchQuery:
     end: datetime | None = None
     threads: Sequence[tuple[str, int | None]] | None = None
     limit: int = 5
+    without: Sequence[str] = ()
     mode: Mode = "hybrid"
     vector: bytes | None = None
     vector_model: str = ""
@@ -51,6 +53,8 @@ def allowed(query: SearchQuery) -> Q:
         found &= Q(scope_id__in=list(query.scope_ids))
     if query.roles:
         found &= Q(role__in=list(query.roles))
+    if query.without:
+        found &= ~Q(ref_id__in=list(query.without))
     if query.start:
         found &= Q(created_at__gte=query.start)
     if query.end:

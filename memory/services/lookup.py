@@ -67,7 +67,8 @@ def look_up(query: SearchQuery, terms: Sequence[str]) -> Found:
 
 
 def _union(parts: Iterable[tuple[str, "QuerySet[Any, Any]"]]) -> list[tuple[int, int]]:
-    texts, params = [], []
+    texts: list[str] = []
+    params: list[Any] = []
     for frame, rows in parts:
         try:
             sql, given = rows.query.sql_with_params()
@@ -79,7 +80,8 @@ def _union(parts: Iterable[tuple[str, "QuerySet[Any, Any]"]]) -> list[tuple[int,
         return []
     with connection.cursor() as cursor:
         cursor.execute(" UNION ALL ".join(texts), params)
-        return cursor.fetchall()
+        found: list[tuple[int, int]] = cursor.fetchall()
+        return found
 
 
 def _anchors(postings: Mapping[str, list[int]], weights: Mapping[str, float]) -> list[int]:

@@ -1,9 +1,10 @@
 """Passages as clients send and see them."""
 
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
+from memory.logic.relevance import Verdict
 from memory.models import Passage
 from memory.wire.queries import Moment
 
@@ -42,6 +43,28 @@ def encode_found(rows: list[Passage]) -> dict[str, Any]:
         for row in rows
     ]
     return {"results": results, "count": len(results)}
+
+
+def encode_scored(row: Passage, why: Verdict | None) -> dict[str, Any]:
+    """Return a found passage with its score, and the parts of it."""
+    return {
+        "passage": encode_passage(row),
+        "score": why.score if why else 0.0,
+        "metadata": why.explained() if why else {},
+    }
+
+
+class PassageSearchRequest(BaseModel):
+    """A search in archives; without a query it gives the newest."""
+
+    query: str | None = None
+    agent_id: str | None = None
+    archive_id: str | None = None
+    tags: list[str] | None = None
+    tag_match_mode: Literal["any", "all"] = "any"
+    limit: int = Field(50, ge=1, le=100)
+    start_date: Moment | None = None
+    end_date: Moment | None = None
 
 
 class CreateArchivalMemory(BaseModel):

@@ -9,6 +9,12 @@ from letta_site.core.paging import MAX_LIMIT
 from letta_site.core.types import PageQuery
 
 Order = Literal["asc", "desc"]
+SearchMode = Literal["vector", "fts", "hybrid"]
+MODES: dict[str, Literal["vector", "lexical", "hybrid"]] = {
+    "vector": "vector",
+    "fts": "lexical",
+    "hybrid": "hybrid",
+}
 
 
 def _aware(moment: datetime) -> datetime:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from agents.services.archives import archive_ids_of
 from agents.tools.base import CORE, NOTHING, ToolFailure, builtin, integer, string, strings
-from agents.tools.builtin.finding import in_zone, read_moment, result_count
+from agents.tools.builtin.finding import in_zone, read_moment, recorded, result_count
 from agents.types import Json, NewPassage, RetrievalRecord, ToolContext, ToolOutcome
 from letta_site.core.aio import in_db
 from memory.models import Passage
@@ -64,7 +64,7 @@ async def archival_memory_search(arguments: Json, context: ToolContext) -> ToolO
         "passages",
         arguments["query"],
         {key: value for key, value in {**wanted, **bounds}.items() if key != "query"},
-        tuple({"id": hit.ref_id, "score": hit.score} for hit in hits),
+        tuple(map(recorded, hits)),
     )
     found = [_found(hit, tags_of.get(hit.ref_id, []), context) for hit in hits]
     return ToolOutcome(json.dumps(found, ensure_ascii=False), retrieval=record)

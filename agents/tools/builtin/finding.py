@@ -4,7 +4,8 @@ from datetime import datetime, time, timedelta
 
 from agents.engine.prompt import zone_of
 from agents.tools.base import ToolFailure
-from agents.types import ToolContext
+from agents.types import Json, ToolContext
+from memory.services.search import Hit
 
 MOST_RESULTS = 50
 _UNITS = (("day", 86_400), ("hour", 3600), ("minute", 60))
@@ -42,6 +43,12 @@ def time_ago(moment: datetime, now: datetime) -> str:
         if count := seconds // size:
             return f"{count} {unit}{'s' if count > 1 else ''} ago"
     return "just now"
+
+
+def recorded(hit: Hit) -> Json:
+    """Return a hit as it is logged: what it was, its score, and the parts of the score."""
+    parts = hit.why.explained() if hit.why else {}
+    return {"id": hit.ref_id, "score": round(hit.score, 4), **parts}
 
 
 def result_count(wanted: int) -> int:

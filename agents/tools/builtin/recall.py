@@ -6,7 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 from agents.tools.base import CORE, VOICE_SLEEPTIME_CORE, builtin, integer, string, strings
-from agents.tools.builtin.finding import in_zone, read_moment, result_count, time_ago
+from agents.tools.builtin.finding import (
+    in_zone,
+    read_moment,
+    recorded,
+    result_count,
+    time_ago,
+)
 from agents.types import Json, RetrievalRecord, ToolContext, ToolOutcome
 from letta_site.core.aio import in_db
 from memory.services.candidates import SearchQuery
@@ -29,9 +35,7 @@ def _outcome(hits: Sequence[Hit], query: str, filters: Json, context: ToolContex
     count = len(hits)
     told = f"Found {count} message{'' if count == 1 else 's'}." if hits else "Nothing was found."
     answer = {"message": told, "results": [_found(hit, context) for hit in hits]}
-    record = RetrievalRecord(
-        "messages", query, filters, tuple({"id": hit.ref_id, "score": hit.score} for hit in hits)
-    )
+    record = RetrievalRecord("messages", query, filters, tuple(map(recorded, hits)))
     return ToolOutcome(json.dumps(answer, ensure_ascii=False), retrieval=record)
 
 
