@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.conf import settings
 
@@ -13,6 +13,7 @@ from letta_site.core.errors import AppError
 from memory.embeddings.base import EmbeddingError, EmbeddingModel
 from memory.embeddings.batches import embed_one
 from memory.embeddings.catalog import taken_at_its_word
+from memory.services.candidates import SearchQuery
 from memory.services.embedding_scopes import searched_models
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,19 @@ async def embed_query(org_id: str, scope_ids: Sequence[str] | None, text: str) -
         model.handle: one for model, one in zip(models, made, strict=True) if isinstance(one, bytes)
     }
     return QueryVectors(found, "; ".join(one for one in made if isinstance(one, str)))
+
+
+async def with_vector(query: SearchQuery) -> tuple[SearchQuery, str]:
+    """Return a search with the vector of its words, and why it has none, if a model failed.
+
+    Where scopes have different models, the texts of the model that most of them have are compared.
+    """
+    if query.mode == "lexical":
+        return query, ""
+    made = await embed_query(query.org_id, query.scope_ids, query.query)
+    for model, vector in made.by_model.items():
+        return replace(query, vector=vector, vector_model=model), made.failure
+    return query, made.failure
 
 
 def _models_of(org_id: str, scope_ids: Sequence[str] | None) -> list[EmbeddingModel]:

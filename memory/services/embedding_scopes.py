@@ -3,6 +3,8 @@
 from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 
+from django.db.models import Count
+
 from letta_site.core.aio import write
 from letta_site.core.clock import now
 from letta_site.core.errors import NotFound
@@ -98,11 +100,15 @@ def retry(actor: Actor, scope_id: str) -> EmbeddingScope:
 
 
 def searched_models(org_id: str, scope_ids: Sequence[str] | None) -> list[str]:
-    """Return the models whose vectors answer queries in these scopes; None: in all there are."""
+    """Return the models whose vectors answer queries in these scopes, that of most scopes first.
+
+    Scopes None: in all there are.
+    """
     rows = EmbeddingScope.objects.filter(org_id=org_id).exclude(searched_model=None)
     if scope_ids is not None:
         rows = rows.filter(scope_id__in=list(scope_ids))
-    return sorted({str(one) for one in rows.values_list("searched_model", flat=True)})
+    counted = rows.values("searched_model").annotate(scopes=Count("pk"))
+    return [str(one["searched_model"]) for one in counted.order_by("-scopes", "searched_model")]
 
 
 def list_embedded(scope_ids: Collection[str] | None = None) -> list[EmbeddingScope]:
