@@ -13,7 +13,7 @@ from memory.vectors import pgvector
 from memory.vectors.matrices import matrix_of
 
 # How many of the best are looked up at first. Most filters let enough of them pass.
-_FIRST_LOOK = 512
+_FIRST_LOOK = 64
 
 
 def nearest(
@@ -50,7 +50,7 @@ def _looks(
     pass leaves few rows, so that the second look is quick as well.
     """
     np = numpy()
-    first = max(_FIRST_LOOK, 2 * limit)
+    first = max(_FIRST_LOOK, 3 * limit)
     # Each condition on `vectors` in one call: they must hold for one and the same row.
     if len(ids) > first:
         top = np.argpartition(-cosines, first)[:first]
