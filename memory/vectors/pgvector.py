@@ -1,19 +1,19 @@
 """The vectors of a scope in PostgreSQL's own vector type, where the extension is there."""
 
-import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from django.db import connection, transaction
 
-from memory.logic.vectors import unpack
+from memory.logic.vectors import BYTES_PER_NUMBER, unpack
 
 # From so many vectors on, a scope is searched by the index of its dimension (HNSW), which costs
 # the same whatever the number; below, all are compared, which is exact. Measured: 6,000 x 384
 # exact 5-16 ms, 100,000 exact 80-170 ms, by index 5-9 ms.
 EXACT_UP_TO = 20_000
 MOST_INDEXED_DIM = 4000  # pgvector indexes halfvec up to here
+WIDENING = 3  # so many times the limit are taken before the filters
 
 
 def present() -> bool:
@@ -58,13 +58,18 @@ def ensure_index(dim: int) -> None:
 
 def nearest(allowed: Any, scope_id: str, model: str, vector: bytes, limit: int) -> dict[str, float]:
     """Return ref_id -> cosine of the best among the entries `allowed`, a query on SearchEntry."""
-    dim = len(vector) // struct.calcsize("e")
-    if dim <= MOST_INDEXED_DIM and _is_large(scope_id, model):
-        found = _by_index(allowed, scope_id, model, vector, limit)
-        # The index may run dry before the filters are satisfied: then all are compared.
-        if len(found) == limit:
-            return found
-    return _ask("v.embedding", allowed, (scope_id, model, dim), vector, limit)
+    asked = _Asked(scope_id, model, vector)
+    with transaction.atomic():
+        if asked.dim <= MOST_INDEXED_DIM and _is_large(scope_id, model):
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL hnsw.iterative_scan = strict_order")
+                cursor.execute("SET LOCAL hnsw.ef_search = 200")
+            column = f"v.embedding::halfvec({asked.dim})"
+        else:
+            column = "v.embedding"
+        found = asked.best_first(column, allowed, limit)
+    # Too few of the best pass the filters, or the index has run dry: all that pass are compared.
+    return found if len(found) == limit else asked.allowed_first(allowed, limit)
 
 
 def _is_large(scope_id: str, model: str) -> bool:
@@ -76,32 +81,54 @@ def _is_large(scope_id: str, model: str) -> bool:
         return cursor.fetchone() is not None
 
 
-def _by_index(
-    allowed: Any, scope_id: str, model: str, vector: bytes, limit: int
-) -> dict[str, float]:
-    dim = len(vector) // struct.calcsize("e")
-    with transaction.atomic():
+class _Asked:
+    """The vector of a query, and the scope and model whose vectors it is compared with."""
+
+    def __init__(self, scope_id: str, model: str, vector: bytes) -> None:
+        self.dim = len(vector) // BYTES_PER_NUMBER
+        self._literal = literal(vector)
+        self._where = [scope_id, model]
+
+    def best_first(self, column: str, allowed: Any, limit: int) -> dict[str, float]:
+        """Take the best of the scope, then those of them that pass the filters.
+
+        `column` as it is fits no index, so that the scope is read; cast, its index is used.
+        """
+        entries, params = _entries(allowed)
+        return self._run(
+            f"SELECT e.ref_id, -near.gap FROM (SELECT v.entry_id, {self._gap(column)} AS gap "
+            f"FROM memory_vector v WHERE {self._in_scope()} ORDER BY gap LIMIT %s) near "
+            f"JOIN ({entries}) e ON e.id = near.entry_id ORDER BY near.gap LIMIT %s",
+            [self._literal, *self._where, WIDENING * limit, *params, limit],
+        )
+
+    def allowed_first(self, allowed: Any, limit: int) -> dict[str, float]:
+        """Take everything that passes the filters, then the best of that."""
+        entries, params = _entries(allowed)
+        return self._run(
+            f"SELECT e.ref_id, -({self._gap('v.embedding')}) AS cosine FROM memory_vector v "
+            f"JOIN ({entries}) e ON e.id = v.entry_id WHERE {self._in_scope()} "
+            "ORDER BY cosine DESC LIMIT %s",
+            [self._literal, *params, *self._where, limit],
+        )
+
+    def _gap(self, column: str) -> str:
+        return f"{column} <#> %s::halfvec({self.dim})"
+
+    def _in_scope(self) -> str:
+        # The dimension is spelled out: a placeholder would hide the partial index from the planner.
+        return (
+            f"v.scope_id = %s AND v.model = %s AND v.dim = {self.dim} AND v.embedding IS NOT NULL"
+        )
+
+    def _run(self, statement: str, params: Sequence[Any]) -> dict[str, float]:
         with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL hnsw.iterative_scan = strict_order")
-            cursor.execute("SET LOCAL hnsw.ef_search = 200")
-        where = (scope_id, model, dim)
-        return _ask(f"v.embedding::halfvec({dim})", allowed, where, vector, limit)
+            cursor.execute(statement, params)
+            return {ref_id: float(cosine) for ref_id, cosine in cursor.fetchall()}
 
 
-def _ask(
-    column: str, allowed: Any, where: tuple[str, str, int], vector: bytes, limit: int
-) -> dict[str, float]:
-    """Compare `column`: as it is, no index fits and the scope is read; cast, its index is used."""
-    entries, params = allowed.order_by().values("id", "ref_id").query.sql_with_params()
-    dim = where[2]
-    text = literal(vector)
-    # The dimension is spelled out: a placeholder would hide it from the planner.
-    statement = (
-        f"SELECT e.ref_id, -({column} <#> %s::halfvec({dim})) FROM memory_vector v "
-        f"JOIN ({entries}) e ON e.id = v.entry_id "
-        f"WHERE v.scope_id = %s AND v.model = %s AND v.dim = {dim} AND v.embedding IS NOT NULL "
-        f"ORDER BY {column} <#> %s::halfvec({dim}) LIMIT %s"
+def _entries(allowed: Any) -> tuple[str, Sequence[Any]]:
+    statement: tuple[str, Sequence[Any]] = (
+        allowed.order_by().values("id", "ref_id").query.sql_with_params()
     )
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [text, *params, *where[:2], text, limit])
-        return {ref_id: float(cosine) for ref_id, cosine in cursor.fetchall()}
+    return statement
