@@ -12,7 +12,7 @@ from letta_site.core.paging import page
 from letta_site.core.types import Actor, PageQuery
 from memory.embeddings.catalog import remember_dim
 from memory.models import EmbeddingScope
-from memory.services.vectors import count_texts, drop_vectors
+from memory.services.vectors import Counts, count_texts, drop_vectors
 from memory.services.wakeups import wake
 
 # After a failure the next try comes after 5 s, then after twice as long each time, at most 10 min.
@@ -126,18 +126,20 @@ def wait_left_s(scope: EmbeddingScope) -> float:
 
 def note_progress(scope_id: str, model: str) -> bool:
     """Write down how far a scope is; return whether it is through. Then its model takes over."""
+    counts = count_texts(scope_id, model)  # before the lock: it takes 0.1 s for 100,000 texts
     with write():
         row = _locked(scope_id, model)
         if row is None:
             return True
-        missing = _count(row)
-        row.state = EmbeddingScope.WORKING if missing else EmbeddingScope.DONE
+        _set_counts(row, counts)
+        row.state = EmbeddingScope.WORKING if counts.missing else EmbeddingScope.DONE
         _forgive(row)
-        if not missing and row.searched_model != model:
+        if not counts.missing:
             row.searched_model = model
-            drop_vectors(scope_id, but=[model])
         row.save()
-    return not missing
+    if not counts.missing:
+        drop_vectors(scope_id, but=[model])
+    return not counts.missing
 
 
 def note_added(scope_id: str, model: str, count: int) -> bool:
@@ -154,11 +156,12 @@ def note_added(scope_id: str, model: str, count: int) -> bool:
 
 def note_failure(scope_id: str, model: str, what: str, *, wait_s: float = 0.0) -> float:
     """Write down why a scope could not be embedded; return in how many seconds to try again."""
+    counts = count_texts(scope_id, model)
     with write():
         row = _locked(scope_id, model)
         if row is None:
             return 0.0
-        _count(row)
+        _set_counts(row, counts)
         row.failures += 1
         grown: float = FIRST_WAIT_S * 2 ** min(row.failures - 1, 10)
         pause_s = max(min(grown, LONGEST_WAIT_S), wait_s)
@@ -175,12 +178,9 @@ def _locked(scope_id: str, model: str) -> EmbeddingScope | None:
     return rows.first()
 
 
-def _count(row: EmbeddingScope) -> int:
-    """Set how far a scope is; return how many texts have no vector."""
-    row.total, missing = count_texts(row.scope_id, row.model or "")
-    row.skipped = row.vectors_refused().count()
-    row.done = row.total - missing - row.skipped
-    return missing
+def _set_counts(row: EmbeddingScope, counts: Counts) -> None:
+    row.total, row.skipped = counts.total, counts.refused
+    row.done = counts.total - counts.missing - counts.refused
 
 
 def _forgive(row: EmbeddingScope) -> None:

@@ -1,6 +1,6 @@
 """Vectors of findable texts: comparing them with that of a query, and storing them."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from django.db.models import Exists, OuterRef, QuerySet, Sum
@@ -14,6 +14,7 @@ from memory.vectors import pgvector
 from memory.vectors.nearest import nearest
 
 MAX_REFUSAL_CHARS = 500
+DROPPED_AT_ONCE = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,15 @@ class Unembedded:
 
     pk: int
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many texts there are, how many wait for a vector, and how many a model refuses."""
+
+    total: int
+    missing: int
+    refused: int
 
 
 def cosines(query: SearchQuery, vector: bytes, model: str, limit: int) -> dict[str, float]:
@@ -52,10 +62,13 @@ def list_unembedded(
     return [Unembedded(*row) for row in found[:limit]]
 
 
-def count_texts(scope_id: str, model: str) -> tuple[int, int]:
-    """Return how many texts a scope has, and how many of them have no vector of a model."""
-    total = SearchEntry.objects.filter(scope_id=scope_id).count()
-    return total, _without_vector(scope_id, model).count()
+def count_texts(scope_id: str, model: str) -> Counts:
+    """Return how many texts a scope has, and what a model has made of them."""
+    return Counts(
+        total=SearchEntry.objects.filter(scope_id=scope_id).count(),
+        missing=_without_vector(scope_id, model).count(),
+        refused=Vector.objects.filter(scope_id=scope_id, model=model).exclude(refusal="").count(),
+    )
 
 
 def _without_vector(scope_id: str, model: str) -> "QuerySet[SearchEntry]":
@@ -72,14 +85,20 @@ def store_vectors(
     """Store what a model made of texts, unless they have gone or changed; return how many.
 
     Nothing is stored when the scope wants another model by now. A vector of another dimension
-    than the model's others replaces them all: they cannot be compared with it.
+    than the model's others replaces them all: they cannot be compared with it. Raises
+    EmbeddingError when these have not all the same dimension.
     """
+    dims = {len(data) // BYTES_PER_NUMBER for data in vectors.values()}
+    if len(dims) > 1:
+        raise EmbeddingError(f"{model} makes vectors of different dimensions: {sorted(dims)}.")
+    if dims and pgvector.present():
+        pgvector.ensure_index(*dims)
     with write():
         # The lock makes ids of a scope's vectors appear in order, on which readers rely.
         scope = EmbeddingScope.objects.select_for_update().filter(pk=scope_id, model=model).first()
         if scope is None:
             return 0
-        _follow_dim(scope, vectors.values())
+        _follow_dim(scope, dims)
         there = _unchanged([*vectors, *refusals])
         made = {one.pk: data for one, data in vectors.items() if one.pk in there}
         refused = {one.pk: why for one, why in refusals.items() if one.pk in there}
@@ -87,19 +106,14 @@ def store_vectors(
     return len(made)
 
 
-def _follow_dim(scope: EmbeddingScope, vectors: Collection[bytes]) -> None:
-    """Drop the vectors of a model that has another dimension now. Raises EmbeddingError."""
-    dims = {len(data) // BYTES_PER_NUMBER for data in vectors}
-    if len(dims) > 1:
-        raise EmbeddingError(f"Vectors of one model have different dimensions: {sorted(dims)}.")
+def _follow_dim(scope: EmbeddingScope, dims: set[int]) -> None:
+    """Drop the vectors of a model that has another dimension now."""
     for dim in dims - {scope.dim}:
         others = Vector.objects.filter(scope_id=scope.scope_id, model=scope.model)
         if others.filter(refusal="").exclude(dim=dim).delete()[0]:
             scope.state = EmbeddingScope.WAITING
         scope.dim = dim
         scope.save(update_fields=["dim", "state"])
-        if pgvector.present():
-            pgvector.ensure_index(dim)
 
 
 def _unchanged(texts: Iterable[Unembedded]) -> set[int]:
@@ -128,9 +142,11 @@ def _insert(scope: EmbeddingScope, made: Mapping[int, bytes], refused: Mapping[i
 
 
 def drop_vectors(scope_id: str, *, but: Sequence[str] = ()) -> None:
-    """Delete the vectors of a scope, those of the models `but` excepted."""
-    with write():
-        Vector.objects.filter(scope_id=scope_id).exclude(model__in=list(but)).delete()
+    """Delete the vectors of a scope, but those of the models `but`; others write between."""
+    rows = Vector.objects.filter(scope_id=scope_id).exclude(model__in=list(but))
+    while some := list(rows.values_list("pk", flat=True)[:DROPPED_AT_ONCE]):
+        with write():
+            Vector.objects.filter(pk__in=some).delete()
 
 
 def count_bytes(org_id: str) -> int:

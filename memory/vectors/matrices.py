@@ -87,7 +87,7 @@ def _grown(known: Matrix, new: "QuerySet[Vector]", dim: int) -> Matrix:
     while batch := list(islice(pairs, _BATCH_ROWS)):
         whole = [(pk, data) for pk, data in batch if len(data or b"") == dim * BYTES_PER_NUMBER]
         ids.append(np.array([pk for pk, _ in whole], "i8"))
-        joined = b"".join(bytes(data) for _, data in whole)
+        joined = b"".join(bytes(data or b"") for _, data in whole)
         values.append(np.frombuffer(joined, "<f2").astype("f4").reshape(-1, dim))
     return Matrix(np.concatenate(ids), np.concatenate(values))
 

@@ -50,6 +50,10 @@ def ensure_index(dim: int) -> None:
     if dim > MOST_INDEXED_DIM:
         return
     with connection.cursor() as cursor:
+        # Looked up first: to make an index that is there already waits for all who write.
+        cursor.execute("SELECT to_regclass(%s)", [f"memory_vector_near_{dim}"])
+        if cursor.fetchone() != (None,):
+            return
         cursor.execute(
             f"CREATE INDEX IF NOT EXISTS memory_vector_near_{dim} ON memory_vector USING hnsw "
             f"((embedding::halfvec({dim})) halfvec_ip_ops) WHERE dim = {dim}"

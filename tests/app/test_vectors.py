@@ -154,7 +154,9 @@ def test_a_text_that_changed_while_it_was_embedded_gets_no_stale_vector(owner: A
     row = SearchEntry.objects.get()
     assert store_vectors(SCOPE, MODEL, {Unembedded(row.pk, "Text 9"): direction(9)}, {}) == 0
     assert store_vectors(SCOPE, MODEL, {Unembedded(row.pk + 1, "Gone"): direction(9)}, {}) == 0
-    assert store_vectors(SCOPE, "other/model", {Unembedded(row.pk, row.text): b""}, {}) == 0
+    assert (
+        store_vectors(SCOPE, "other/model", {Unembedded(row.pk, row.text): direction(0)}, {}) == 0
+    )
 
 
 def test_another_dimension_replaces_the_vectors_before(owner: Actor, store: None) -> None:
