@@ -112,7 +112,7 @@ def search(query: SearchQuery) -> list[Hit]:
     if not terms and not cosines:
         return _newest(query)
     found = _look_up(query, terms)
-    verdicts = judge(surround(query, found.anchors, cosines), found.weights)
+    verdicts = judge(surround(query, found, cosines), found.weights)
     return _hits(verdicts[: query.limit])
 
 
