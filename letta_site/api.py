@@ -39,6 +39,7 @@ from letta_site import auth, errors
 from letta_site.core.errors import Malformed
 from letta_site.routes.health import router as health_router
 from memory.api.blocks import router as blocks_router
+from memory.api.embeddings import router as embeddings_router
 from memory.services.storable import storable_json
 
 JSON_TYPES = ("", "application/json")
@@ -90,6 +91,7 @@ ROUTERS: tuple[tuple[str, Router], ...] = (
     ("", health_router),
     ("/agents", routers.agents_router),
     ("/blocks", blocks_router),
+    ("/embeddings", embeddings_router),
     ("/groups", routers.groups_router),
     ("/conversations", routers.conversations_router),
     ("/messages", routers.messages_router),

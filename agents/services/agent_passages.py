@@ -73,5 +73,5 @@ def scopes_of_search(
 def find_passages(actor: Actor, query: SearchQuery) -> list[tuple[Passage, Hit]]:
     """Return the passages that match best with why, best first; the newest for a blank query."""
     hits = search(query)
-    rows = Passage.objects.of(actor).in_bulk([hit.ref_id for hit in hits])
+    rows = passages.passages_by_id(actor, [hit.ref_id for hit in hits])
     return [(rows[hit.ref_id], hit) for hit in hits if hit.ref_id in rows]

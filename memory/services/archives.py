@@ -6,6 +6,7 @@ from typing import Any
 from letta_site.core.aio import write
 from letta_site.core.types import Actor
 from memory.models import Archive
+from memory.services.embedding_scopes import set_embedding
 from memory.services.search import drop_scopes
 from memory.services.storable import storable, storable_json
 
@@ -20,9 +21,9 @@ def create_archive(
     embedding: str | None = None,
     metadata: dict[str, Any] | None = None,
 ) -> Archive:
-    """Store a new, empty archive."""
+    """Store a new, empty archive. `embedding` is the handle of a known model, or None."""
     with write():
-        return Archive.objects.create(
+        archive: Archive = Archive.objects.create(
             org_id=actor.org_id,
             name=storable(name)[:NAME_CHARS],
             description=description,
@@ -31,6 +32,17 @@ def create_archive(
             created_by_id=actor.id,
             last_updated_by_id=actor.id,
         )
+        if embedding:
+            set_embedding(actor, [archive.pk], embedding)
+    return archive
+
+
+def set_archive_embedding(actor: Actor, archive: Archive, model: str | None) -> None:
+    """Have the passages of an archive embedded by another model; None: by none."""
+    with write():
+        archive.embedding = model
+        archive.touch(actor, "embedding")
+        set_embedding(actor, [archive.pk], model)
 
 
 def delete_archives(actor: Actor, archive_ids: Iterable[str]) -> None:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.db.models import QuerySet
+
 from letta_site.core.aio import write
 from letta_site.core.clock import now
 from letta_site.core.errors import Invalid, NotFound
@@ -36,8 +38,8 @@ def insert_passages(
 ) -> list[Passage]:
     """Store passages in an archive and make them findable. Raises Invalid, NotFound."""
     with write():
-        _check_archive(actor, archive_id)
-        passages = [_passage(actor, archive_id, draft, origin) for draft in rows]
+        archive = _get_archive(actor, archive_id)
+        passages = [_passage(actor, archive, draft, origin) for draft in rows]
         Passage.objects.bulk_create(passages)
         _store_tags(passages)
         index(map(_entry, passages))
@@ -46,7 +48,7 @@ def insert_passages(
 
 def get_passage(actor: Actor, passage_id: str) -> Passage:
     """Return a passage. Raises NotFound."""
-    row: Passage | None = Passage.objects.of(actor).filter(pk=passage_id).first()
+    row: Passage | None = _rows(actor).filter(pk=passage_id).first()
     if row is None:
         raise NotFound(f"Passage with id {passage_id} not found in database.")
     return row
@@ -60,7 +62,7 @@ def list_passages(
     text: str | None = None,
 ) -> list[Passage]:
     """Return a page of the passages of some archives, those containing `text` if it is given."""
-    rows = Passage.objects.of(actor).filter(archive_id__in=list(archive_ids))
+    rows = _rows(actor).filter(archive_id__in=list(archive_ids))
     if text:
         rows = rows.filter(text__icontains=storable(text))
     return page(rows, query)
@@ -98,16 +100,29 @@ def delete_passage(actor: Actor, passage_id: str) -> None:
         row.delete()
 
 
-def _check_archive(actor: Actor, archive_id: str) -> None:
-    if not Archive.objects.of(actor).filter(pk=archive_id).exists():
+def _rows(actor: Actor) -> "QuerySet[Passage]":
+    """Return passages with their archive, which says what embeds them."""
+    rows: QuerySet[Passage] = Passage.objects.of(actor).select_related("archive")
+    return rows
+
+
+def passages_by_id(actor: Actor, passage_ids: Iterable[str]) -> dict[str, Passage]:
+    """Return those of the passages that there are, by their ids."""
+    return _rows(actor).in_bulk(list(passage_ids))
+
+
+def _get_archive(actor: Actor, archive_id: str) -> Archive:
+    archive: Archive | None = Archive.objects.of(actor).filter(pk=archive_id).first()
+    if archive is None:
         raise NotFound(f"Archive with id '{archive_id}' not found")
+    return archive
 
 
-def _passage(actor: Actor, archive_id: str, draft: PassageDraft, origin: Origin) -> Passage:
+def _passage(actor: Actor, archive: Archive, draft: PassageDraft, origin: Origin) -> Passage:
     moment = now()
     return Passage(
         org_id=actor.org_id,
-        archive_id=archive_id,
+        archive=archive,
         text=_checked_text(draft.text),
         tags=_checked_tags(draft.tags),
         metadata=storable_json(draft.metadata),

@@ -7,10 +7,11 @@ from datetime import datetime
 from letta_site.core.aio import write
 from memory.logic.relevance import Verdict, judge
 from memory.logic.words import terms_of, wanted_terms
-from memory.models import SearchEntry
+from memory.models import EmbeddingScope, SearchEntry
 from memory.services.candidates import Kind, SearchQuery, candidates
 from memory.services.lookup import Found, look_up, scope_term, surround
 from memory.services.storable import storable
+from memory.services.wakeups import wake
 
 INDEXED_CHARS = 200_000
 MAX_SPEAKER_CHARS = 200
@@ -62,6 +63,7 @@ def index(entries: Iterable[Entry]) -> None:
         SearchEntry.objects.bulk_create(
             rows, update_conflicts=True, unique_fields=["ref_id"], update_fields=_CHANGING
         )
+        wake((row.scope_id for row in rows), (row.ref_id for row in rows))
 
 
 _CHANGING = ("scope_id", "thread_id", "role", "speaker", "seq", "text", "terms", "created_at")
@@ -97,7 +99,9 @@ def drop(ref_ids: Iterable[str]) -> None:
 def drop_scopes(scope_ids: Iterable[str]) -> None:
     """Make every text of these agents, archives or folders unfindable; they are deleted."""
     with write():
-        SearchEntry.objects.filter(scope_id__in=list(scope_ids)).delete()
+        gone = list(scope_ids)
+        EmbeddingScope.objects.filter(pk__in=gone).delete()
+        SearchEntry.objects.filter(scope_id__in=gone).delete()
 
 
 def search(query: SearchQuery) -> list[Hit]:

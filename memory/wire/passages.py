@@ -6,11 +6,15 @@ from pydantic import BaseModel, Field
 
 from memory.logic.relevance import Verdict
 from memory.models import Passage
+from memory.wire.embeddings import encode_embedding_config
 from memory.wire.queries import Moment
 
 
 def encode_passage(row: Passage) -> dict[str, Any]:
-    """Return a passage. There is no embedding: words are searched, not vectors."""
+    """Return a passage; the row must come with its archive, whose model embeds it.
+
+    Its vector is not told: it is stored in half precision, for comparing only.
+    """
     return {
         "created_by_id": row.created_by_id,
         "last_updated_by_id": row.last_updated_by_id,
@@ -27,7 +31,7 @@ def encode_passage(row: Passage) -> dict[str, Any]:
         "id": row.id,
         "text": row.text,
         "embedding": None,
-        "embedding_config": None,
+        "embedding_config": encode_embedding_config(row.org_id, row.archive.embedding),
     }
 
 

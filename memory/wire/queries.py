@@ -38,6 +38,12 @@ class BlockPage(BaseModel):
         return PageQuery(limit, self.before, self.after, self.order, self.order_by)
 
 
+class ScopePage(BlockPage):
+    """A page of what is embedded, of those in one state if it is named."""
+
+    state: Literal["waiting", "working", "done", "failed"] | None = None
+
+
 class BlockConditions(BaseModel):
     """Which blocks. `name` is what clients of the old era call `template_name`."""
 
