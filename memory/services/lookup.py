@@ -114,6 +114,8 @@ def surround(query: SearchQuery, found: Found, cosines: Mapping[str, float]) -> 
 
     `cosines` are by ref_id. Filters decide which candidates are allowed; a neighbour need not be.
     """
+    if not found.anchors and not cosines:
+        return []
     chosen = SearchEntry.objects.filter(Q(pk__in=found.anchors) | Q(ref_id__in=list(cosines)))
     sql, params = chosen.filter(org_id=query.org_id).values("pk").query.sql_with_params()
     before = SearchEntry.objects.filter(thread_id=OuterRef("thread_id"), seq__lt=OuterRef("seq"))
@@ -146,7 +148,18 @@ _COLUMNS = (
 
 
 def _candidate(row: Any, weights: Iterable[str], cosines: Mapping[str, float]) -> Candidate:
-    *place, terms, passes, ref_id = row
+    pk, thread_id, seq, previous, created_at, speaker, terms, passes, ref_id = row
     padded = f" {terms} "
     has = tuple(term for term in weights if f" {term} " in padded)
-    return Candidate(*place, terms.count(" ") + 1, has, passes, cosines.get(ref_id))
+    return Candidate(
+        pk=pk,
+        thread=thread_id,
+        seq=seq,
+        previous=previous,
+        created_at=created_at,
+        speaker=speaker,
+        size=terms.count(" ") + 1,
+        has=has,
+        allowed=passes,
+        cosine=cosines.get(ref_id),
+    )
