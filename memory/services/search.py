@@ -113,7 +113,7 @@ def search(query: SearchQuery) -> list[Hit]:
     By words it costs three statements, with roles four, however much there is to find. Raises
     Invalid when nearness alone is asked for and the query has no vector.
     """
-    if query.scope_ids is not None and not query.scope_ids:
+    if any(one is not None and not one for one in (query.scope_ids, query.threads)):
         return []
     terms = wanted_terms(storable(query.query))
     if not terms and query.vector is None:
