@@ -12,8 +12,10 @@ from agents.types import Json
 from agents.wire.agents import encode_agent
 from agents.wire.ids import AgentId
 from agents.wire.queries import Page
+from letta_site.core.aio import in_db
 from letta_site.core.paging import MAX_LIMIT
 from memory.api.blocks import router as blocks_router
+from memory.runtime.queries import with_vector
 from memory.services.candidates import SearchQuery
 from memory.services.passages import PassageDraft, delete_passage, update_passage
 from memory.wire.blocks import BlockUpdate, encode_block
@@ -100,7 +102,7 @@ def create_passage(
 
 
 @agents_router.get("/{agent_id}/archival-memory/search")
-def search_archival_memory(
+async def search_archival_memory(
     request: HttpRequest, agent_id: AgentId, given: Query[PassageSearch]
 ) -> Json:
     wanted = SearchQuery(
@@ -114,8 +116,10 @@ def search_archival_memory(
         end=given.end_datetime,
         limit=DEFAULT_TOP_K if given.top_k is None else given.top_k,
     )
-    rows = agent_passages.search_agent_passages(request.auth, agent_id, wanted=wanted)
-    return encode_found(rows)
+    planned = await in_db(agent_passages.plan_passage_search, request.auth, agent_id, wanted)
+    query, _ = await with_vector(planned)
+    found = await in_db(agent_passages.find_passages, request.auth, query)
+    return encode_found([row for row, _ in found])
 
 
 @agents_router.patch("/{agent_id}/archival-memory/{memory_id}")

@@ -21,6 +21,7 @@ from agents.wire.messages import View, encode_history
 from agents.wire.queries import MessageConditions, Page
 from letta_site.core.aio import in_db
 from letta_site.core.types import Actor
+from memory.runtime.queries import with_vector
 
 
 @router.get("/")
@@ -61,7 +62,7 @@ async def search_messages(request: HttpRequest, given: MessageSearchRequest) -> 
 
 
 async def _found(actor: Actor, wanted: MessageSearch) -> list[FoundMessage]:
-    query = await in_db(plan_search, actor, wanted)
+    query, _ = await with_vector(await in_db(plan_search, actor, wanted))
     return await in_db(find_messages, actor, query)
 
 

@@ -6,6 +6,7 @@ from agents.api.routers import passages_router as router
 from agents.services.agent_passages import find_passages, scopes_of_search
 from agents.types import Json
 from letta_site.core.aio import in_db
+from memory.runtime.queries import with_vector
 from memory.services.candidates import SearchQuery
 from memory.wire.passages import PassageSearchRequest, encode_scored
 
@@ -26,5 +27,6 @@ async def search_passages(request: HttpRequest, given: PassageSearchRequest) -> 
         end=given.end_date,
         limit=given.limit,
     )
+    query, _ = await with_vector(query)
     found = await in_db(find_passages, request.auth, query)
     return [encode_scored(row, hit.why) for row, hit in found]

@@ -41,18 +41,16 @@ def get_agent_passage(actor: Actor, agent_id: str, passage_id: str) -> Passage:
     return row
 
 
-def search_agent_passages(actor: Actor, agent_id: str, *, wanted: SearchQuery) -> list[Passage]:
-    """Return the agent's passages that match best; none when the query is blank.
+def plan_passage_search(actor: Actor, agent_id: str, wanted: SearchQuery) -> SearchQuery:
+    """Return a search in the agent's archives; in none when the query is blank.
 
-    The scope of `wanted` is set here. Raises Invalid, NotFound.
+    Raises Invalid, NotFound.
     """
     check_agent(actor, agent_id)
     if not 1 <= wanted.limit <= MAX_LIMIT:
         raise Invalid(f"top_k is {wanted.limit}; it must be from 1 to {MAX_LIMIT}.")
-    if not wanted.query.strip():
-        return []
-    found = find_passages(actor, replace(wanted, scope_ids=archive_ids_of(agent_id)))
-    return [row for row, _ in found]
+    blank = not wanted.query.strip()
+    return replace(wanted, scope_ids=() if blank else archive_ids_of(agent_id))
 
 
 def scopes_of_search(

@@ -24,23 +24,27 @@ LENGTH = 0.75
 
 LENT = 2  # words that neighbours must lend to a text which has none itself
 REACH = 4  # how far neighbours are fetched for: a text found by one of them has its own
-_PLACES = {-at: weight for at, weight in enumerate(BEFORE, 1)} | dict(enumerate(AFTER, 1))
+_PLACES = [(-at, weight) for at, weight in enumerate(BEFORE, 1)] + list(enumerate(AFTER, 1))
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A text that may be an answer, or only stands near one (`allowed` False).
 
-    `run` is an unbroken piece of what it is told in, "" if it stands alone; `seq` orders a run.
-    `cosine` is None where the text is not among the nearest in meaning.
+    `thread` is what it is told in, "" if it stands alone; there it comes at `seq`, and right after
+    what is at `previous`, None being nothing.
+    `has` are the terms of the query that it has, of `size` terms in all. `cosine` is None where
+    the text is not among the nearest in meaning.
     """
 
     pk: int
-    run: str
+    thread: str
     seq: int
+    previous: int | None
     created_at: datetime
     speaker: str
-    terms: frozenset[str]
+    size: int
+    has: Sequence[str]
     allowed: bool = True
     cosine: float | None = None
 
@@ -86,11 +90,14 @@ def judge(candidates: Sequence[Candidate], weights: Mapping[str, float]) -> list
     `weights` has the rarity of each term of the query. Of equals the newer comes first.
     """
     by_pk = {one.pk: one for one in candidates if one.allowed}
-    verdicts = _lexical(candidates, weights, by_pk)
-    for rank, one in enumerate(_nearest(by_pk.values()), 1):
+    verdicts = _by_words(candidates, weights, by_pk)
+    near = [one for one in by_pk.values() if one.cosine is not None]
+    near.sort(key=lambda one: one.cosine or 0.0, reverse=True)
+    for rank, one in enumerate(near, 1):
         found = verdicts.get(one.pk, Verdict(one.pk))
-        verdicts[one.pk] = replace(found, dense=one.cosine or 0.0, vector_rank=rank)
-    _weigh_dense(verdicts)
+        # The nearest makes DENSE. Fusing ranks instead of shares was measured to hurt.
+        share = max(one.cosine or 0.0, 0.0) / max(near[0].cosine or 0.0, 1e-9)
+        verdicts[one.pk] = replace(found, dense=DENSE * share, vector_rank=rank)
 
     def order(verdict: Verdict) -> tuple[float, datetime, int, int]:
         one = by_pk[verdict.pk]
@@ -99,24 +106,22 @@ def judge(candidates: Sequence[Candidate], weights: Mapping[str, float]) -> list
     return sorted(verdicts.values(), key=order, reverse=True)
 
 
-def _lexical(
+def _by_words(
     candidates: Sequence[Candidate], weights: Mapping[str, float], by_pk: Mapping[int, Candidate]
 ) -> dict[int, Verdict]:
     """Judge by words; the best text's own and context make 1."""
-    covered = {pk: found for pk, found in _covered(candidates, weights).items() if pk in by_pk}
-    best = max((whole for _, whole in covered.values()), default=0.0)
-    if not best:
-        return {}
-    order = sorted(covered, key=lambda pk: covered[pk][1], reverse=True)
+    covered = [one for one in _covered(candidates, weights) if one[0] in by_pk]
+    covered.sort(key=lambda one: one[2], reverse=True)
+    best = covered[0][2] if covered else 1.0
     return {
         pk: Verdict(
             pk,
-            own=covered[pk][0] / best,
-            context=(covered[pk][1] - covered[pk][0]) / best,
+            own=own / best,
+            context=(whole - own) / best,
             speaker=SPEAKER if _is_named(by_pk[pk], weights) else 0.0,
             lexical_rank=rank,
         )
-        for rank, pk in enumerate(order, 1)
+        for rank, (pk, own, whole) in enumerate(covered, 1)
     }
 
 
@@ -126,45 +131,37 @@ def _is_named(one: Candidate, weights: Mapping[str, float]) -> bool:
 
 def _covered(
     candidates: Sequence[Candidate], weights: Mapping[str, float]
-) -> dict[int, tuple[float, float]]:
-    """Return pk -> how much of the query a text covers: itself, and with its neighbours."""
-    if not candidates:
-        return {}
-    mean = sum(len(one.terms) for one in candidates) / len(candidates) or 1.0
-    own: dict[int, dict[str, float]] = defaultdict(dict)
-    near: dict[int, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+) -> list[tuple[int, float, float]]:
+    """Return (pk, own, whole): how much of the query a text covers, by itself and in its place."""
+    mean = sum(one.size for one in candidates) / (len(candidates) or 1)
+    found = []
     for session in _sessions(candidates):
+        shares = [1 / (1 - LENGTH + LENGTH * one.size / mean) for one in session]
         for at, one in enumerate(session):
-            share = 1 / (1 - LENGTH + LENGTH * len(one.terms) / mean)
-            for term in weights.keys() & one.terms:
-                own[one.pk][term] = share
-                for place, weight in _PLACES.items():
-                    # Who has this text at `place` from it?
-                    if 0 <= at - place < len(session):
-                        near[session[at - place].pk][term] += weight * share
-    return {
-        pk: (_sum(own[pk], weights), _sum(_added(own[pk], near[pk]), weights))
-        for pk in own.keys() | near.keys()
-        if pk in own or len(near[pk]) >= LENT
-    }
+            lent: dict[str, float] = defaultdict(float)
+            for place, weight in _PLACES:
+                if 0 <= at + place < len(session):
+                    for term in session[at + place].has:
+                        lent[term] += weight * shares[at + place]
+            if not one.has and len(lent) < LENT:
+                continue
+            own = sum(weights[term] * _enough(shares[at]) for term in one.has)
+            for term in one.has:
+                lent[term] += shares[at]
+            whole = sum(weights[term] * _enough(count) for term, count in lent.items())
+            found.append((one.pk, own, whole))
+    return found
 
 
-def _added(own: Mapping[str, float], near: Mapping[str, float]) -> dict[str, float]:
-    return {term: own.get(term, 0.0) + near.get(term, 0.0) for term in own.keys() | near.keys()}
-
-
-def _sum(counts: Mapping[str, float], weights: Mapping[str, float]) -> float:
-    """Sum the terms by rarity; more of the same term adds less and less."""
-    return sum(
-        weights[term] * count * (SATURATION + 1) / (count + SATURATION)
-        for term, count in counts.items()
-    )
+def _enough(count: float) -> float:
+    """More of the same term adds less and less."""
+    return count * (SATURATION + 1) / (count + SATURATION)
 
 
 def _sessions(candidates: Iterable[Candidate]) -> Iterable[list[Candidate]]:
-    """Yield what was said without a long silence between; what is in no run stands alone."""
+    """Yield what was said without a long silence between; what is in no thread stands alone."""
     session: list[Candidate] = []
-    for one in sorted(candidates, key=lambda one: (one.run, one.seq)):
+    for one in sorted(candidates, key=lambda one: (one.thread, one.seq)):
         if session and not _goes_on(session[-1], one):
             yield session
             session = []
@@ -174,17 +171,5 @@ def _sessions(candidates: Iterable[Candidate]) -> Iterable[list[Candidate]]:
 
 
 def _goes_on(before: Candidate, after: Candidate) -> bool:
-    same = before.run == after.run != ""
-    return same and abs(after.created_at - before.created_at) <= SESSION_GAP
-
-
-def _nearest(candidates: Iterable[Candidate]) -> list[Candidate]:
-    near = [one for one in candidates if one.cosine is not None]
-    return sorted(near, key=lambda one: one.cosine or 0.0, reverse=True)
-
-
-def _weigh_dense(verdicts: dict[int, Verdict]) -> None:
-    """Make the nearest text's cosine DENSE. Fusing ranks instead was measured to hurt."""
-    best = max((one.dense for one in verdicts.values()), default=0.0)
-    for pk, one in verdicts.items():
-        verdicts[pk] = replace(one, dense=DENSE * max(one.dense, 0.0) / best if best > 0 else 0.0)
+    beside = before.thread == after.thread != "" and before.seq == after.previous
+    return beside and abs(after.created_at - before.created_at) <= SESSION_GAP
