@@ -10,7 +10,6 @@ from django.conf import settings
 
 from letta_site.core.aio import in_db
 from letta_site.core.errors import AppError
-from memory.embeddings.base import EmbeddingError, EmbeddingModel
 from memory.embeddings.batches import embed_one
 from memory.embeddings.catalog import taken_at_its_word
 from memory.services.candidates import SearchQuery
@@ -42,13 +41,10 @@ async def embed_query(org_id: str, scope_ids: Sequence[str] | None, text: str) -
     """
     if not text.strip():
         return WORDS_ONLY
-    models = await in_db(_models_of, org_id, scope_ids)
-    if not models:
-        return WORDS_ONLY
-    made = await asyncio.gather(*(_embedded(org_id, model, text) for model in models))
-    found = {
-        model.handle: one for model, one in zip(models, made, strict=True) if isinstance(one, bytes)
-    }
+    handles = await in_db(searched_models, org_id, scope_ids)
+    made = await asyncio.gather(*(_embedded(org_id, handle, text) for handle in handles))
+    pairs = list(zip(handles, made, strict=True))
+    found = {handle: one for handle, one in pairs if isinstance(one, bytes)}
     return QueryVectors(found, "; ".join(one for one in made if isinstance(one, str)))
 
 
@@ -65,26 +61,18 @@ async def with_vector(query: SearchQuery) -> tuple[SearchQuery, str]:
     return query, made.failure
 
 
-def _models_of(org_id: str, scope_ids: Sequence[str] | None) -> list[EmbeddingModel]:
-    found = []
-    for handle in searched_models(org_id, scope_ids):
-        try:
-            found.append(taken_at_its_word(org_id, handle))
-        except AppError as error:
-            log.warning("A search goes by words only: %s", error.what)
-    return found
-
-
-async def _embedded(org_id: str, model: EmbeddingModel, text: str) -> bytes | str:
-    key = (org_id, model.handle, text)
+async def _embedded(org_id: str, handle: str, text: str) -> bytes | str:
+    """Return the vector of a query, or why there is none."""
+    key = (org_id, handle, text)
     if key in _kept:
         _kept.move_to_end(key)
         return _kept[key]
     try:
+        model = await in_db(taken_at_its_word, org_id, handle)
         async with asyncio.timeout(settings.QUERY_EMBEDDING_TIMEOUT_S):
             vector = await embed_one(model, text)
-    except (EmbeddingError, TimeoutError) as error:
-        what = str(error) or f"{model.handle} did not answer in time."
+    except (AppError, TimeoutError) as error:
+        what = str(error) or f"{handle} did not answer in time."
         log.warning("A search goes by words only: %s", what)
         return what
     _kept[key] = vector

@@ -351,6 +351,8 @@ def test_a_provider_that_is_gone_is_told(owner: Actor, openai: FakeOpenAI) -> No
 
     run(scenario)
     assert "No provider" in scopes.get_scope(owner, SCOPE).error
+    made = asyncio.run(embed_query(owner.org_id, [SCOPE], "dog"))
+    assert "No provider" in made.failure
 
 
 @pytest.mark.parametrize("handle", ["openai/nope", "nope/x", "letta/nope", "openai/"])

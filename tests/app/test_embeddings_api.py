@@ -9,6 +9,7 @@ import pytest
 from django.db import connection, transaction
 
 from agents.models import Agent
+from agents.services.agent_embeddings import adopt_scopes
 from letta_site.core.types import Actor
 from memory.embeddings import catalog
 from memory.models import Archive, EmbeddingScope, SearchEntry, Vector
@@ -163,6 +164,22 @@ def test_what_belongs_to_others_is_not_there(api: Api, stranger: Actor) -> None:
     assert api.get("/v1/embeddings/total_storage_size").json() == 0
     answer = api.get("/v1/embeddings/total_storage_size", headers={"storage-unit": "acres"})
     assert answer.status_code in (400, 422)
+
+
+def test_agents_of_before_are_taken_up_at_the_start(api: Api, openai: FakeOpenAI) -> None:
+    made = create(api, embedding=SMALL)
+    api.send("POST", f"/v1/agents/{made['id']}/archival-memory", {"text": "Rex"})
+    EmbeddingScope.objects.all().delete()
+    adopt_scopes()
+    adopt_scopes()
+    known = EmbeddingScope.objects.values_list("scope_id", flat=True)
+    assert set(known) == {made["id"], Archive.objects.get().id}
+
+
+def test_who_tends_an_agents_memory_is_embedded_too(api: Api, openai: FakeOpenAI) -> None:
+    create(api, embedding=SMALL, enable_sleeptime=True)
+    known = EmbeddingScope.objects.values_list("scope_id", flat=True)
+    assert set(known) == set(Agent.objects.values_list("id", flat=True)) and len(known) == 2
 
 
 def test_an_agent_that_is_deleted_takes_its_vectors_along(api: Api, openai: FakeOpenAI) -> None:

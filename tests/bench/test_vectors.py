@@ -35,8 +35,6 @@ def fill(count: int) -> None:
     EmbeddingScope.objects.create(
         **scope, org_id=DEFAULT_ORG_ID, searched_model=MODEL, dim=DIM, state="done"
     )
-    if pgvector.present():
-        pgvector.ensure_index(DIM)
     for first in range(0, count, CHUNK):
         rows = SearchEntry.objects.bulk_create(
             SearchEntry(
@@ -59,6 +57,8 @@ def fill(count: int) -> None:
         )
         if native:
             pgvector.fill(MODEL, made)
+    if pgvector.present():
+        pgvector.ensure_index(DIM)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
 
