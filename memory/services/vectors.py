@@ -44,9 +44,9 @@ def cosines(query: SearchQuery, vector: bytes, model: str, limit: int) -> dict[s
     if query.scope_ids is not None:
         scopes = scopes.filter(scope_id__in=list(query.scope_ids))
     found: dict[str, float] = {}
-    for scope_id in scopes.values_list("scope_id", flat=True):
-        allowed = candidates(replace(query, scope_ids=(scope_id,)))
-        found |= nearest(allowed, scope_id, model, vector, limit)
+    for scope in scopes:
+        allowed = candidates(replace(query, scope_ids=(scope.scope_id,)))
+        found |= nearest(allowed, scope, model, vector, limit)
     best = sorted(found.items(), key=lambda one: one[1], reverse=True)
     return dict(best[:limit])
 

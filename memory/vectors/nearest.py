@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from memory.logic.arrays import numpy
 from memory.logic.vectors import BYTES_PER_NUMBER
-from memory.models import SearchEntry
+from memory.models import EmbeddingScope, SearchEntry
 from memory.vectors import pgvector
 from memory.vectors.matrices import matrix_of
 
@@ -17,7 +17,7 @@ _FIRST_LOOK = 64
 
 
 def nearest(
-    allowed: "QuerySet[SearchEntry]", scope_id: str, model: str, vector: bytes, limit: int
+    allowed: "QuerySet[SearchEntry]", scope: EmbeddingScope, model: str, vector: bytes, limit: int
 ) -> dict[str, float]:
     """Return ref_id -> cosine of the `limit` best entries of a scope that are in `allowed`.
 
@@ -25,9 +25,10 @@ def nearest(
     by pgvector's index.
     """
     if pgvector.present():
-        return pgvector.nearest(allowed, scope_id, model, vector, limit)
+        return pgvector.nearest(allowed, scope, model, vector, limit)
     np = numpy()
     query = np.frombuffer(vector, "<f2").astype("f4")
+    scope_id = scope.scope_id
     database = str(connection.settings_dict["NAME"])
     matrix = matrix_of(database, scope_id, model, len(vector) // BYTES_PER_NUMBER)
     if not len(matrix.ids):

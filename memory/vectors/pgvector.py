@@ -7,6 +7,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from memory.logic.vectors import BYTES_PER_NUMBER, unpack
+from memory.models import EmbeddingScope
 
 # From so many vectors on, a scope is searched by the index of its dimension (HNSW), which costs
 # the same whatever the number; below, all are compared, which is exact. Measured: 6,000 x 384
@@ -60,29 +61,25 @@ def ensure_index(dim: int) -> None:
         )
 
 
-def nearest(allowed: Any, scope_id: str, model: str, vector: bytes, limit: int) -> dict[str, float]:
+def nearest(
+    allowed: Any, scope: EmbeddingScope, model: str, vector: bytes, limit: int
+) -> dict[str, float]:
     """Return ref_id -> cosine of the best among the entries `allowed`, a query on SearchEntry."""
-    asked = _Asked(scope_id, model, vector)
-    with transaction.atomic():
-        if asked.dim <= MOST_INDEXED_DIM and _is_large(scope_id, model):
-            with connection.cursor() as cursor:
-                cursor.execute("SET LOCAL hnsw.iterative_scan = strict_order")
-                cursor.execute("SET LOCAL hnsw.ef_search = 200")
-            column = f"v.embedding::halfvec({asked.dim})"
-        else:
-            column = "v.embedding"
-        found = asked.best_first(column, allowed, limit)
+    asked = _Asked(scope.scope_id, model, vector)
+    if scope.total > EXACT_UP_TO and asked.dim <= MOST_INDEXED_DIM:
+        found = _by_index(asked, allowed, limit)
+    else:
+        found = asked.best_first("v.embedding", allowed, limit)
     # Too few of the best pass the filters, or the index has run dry: all that pass are compared.
     return found if len(found) == limit else asked.allowed_first(allowed, limit)
 
 
-def _is_large(scope_id: str, model: str) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT 1 FROM memory_vector WHERE scope_id = %s AND model = %s OFFSET %s LIMIT 1",
-            [scope_id, model, EXACT_UP_TO],
-        )
-        return cursor.fetchone() is not None
+def _by_index(asked: "_Asked", allowed: Any, limit: int) -> dict[str, float]:
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL hnsw.iterative_scan = strict_order")
+            cursor.execute("SET LOCAL hnsw.ef_search = 200")
+        return asked.best_first(f"v.embedding::halfvec({asked.dim})", allowed, limit)
 
 
 class _Asked:

@@ -192,6 +192,7 @@ def test_large_scopes_are_searched_by_index_on_postgresql(
         pytest.skip("needs pgvector")
     monkeypatch.setattr(pgvector, "EXACT_UP_TO", 10)
     make(owner, 60)
+    EmbeddingScope.objects.update(total=60)
     assert list(ask(owner, steps=30.0))[0] == f"{SCOPE}-30"
     assert list(ask(owner, roles=["user"])) == [f"{SCOPE}-{n}" for n in (1, 3, 5)]
     assert len(ask(owner, 100)) == 60

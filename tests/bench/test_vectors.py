@@ -33,7 +33,7 @@ def fill(count: int) -> None:
     numbers = random.Random(7)
     scope = {"scope_id": "agent-b", "model": MODEL}
     EmbeddingScope.objects.create(
-        **scope, org_id=DEFAULT_ORG_ID, searched_model=MODEL, dim=DIM, state="done"
+        **scope, org_id=DEFAULT_ORG_ID, searched_model=MODEL, dim=DIM, state="done", total=count
     )
     for first in range(0, count, CHUNK):
         rows = SearchEntry.objects.bulk_create(
