@@ -22,7 +22,8 @@ from memory.services.wakeups import listen, unlisten
 log = logging.getLogger(__name__)
 
 SWEEP_S = 600.0
-PASS_TEXTS = 1024
+# So many texts of a scope are embedded before it is the next one's turn.
+TURN_TEXTS = 256
 # New texts wait that long for company: a step stores several, one after the other.
 GATHER_S = 0.05
 
@@ -73,11 +74,6 @@ class Embedder:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def idle(self) -> None:
-        """Wait until nothing is being embedded; failures that wait for their time do not count."""
-        while self._works or self._loop is None:
-            await asyncio.sleep(0.01)
 
     def _keep(self, task: "asyncio.Task[None]") -> None:
         self._tasks.add(task)
@@ -145,32 +141,41 @@ class Embedder:
             await asyncio.sleep(GATHER_S)
             while work.waiting:
                 scope_id, ref_ids = work.take()
-                wait_s = await _embed_scope(key, scope_id, ref_ids)
-                if wait_s > 0:
-                    self._add_later(scope_id, wait_s)
+                outcome = await _embed_scope(key, scope_id, ref_ids)
+                if outcome.wait_s > 0:
+                    self._add_later(scope_id, outcome.wait_s)
+                elif not outcome.through:
+                    work.add(scope_id, None)
         finally:
             del self._works[key]
 
 
-async def _embed_scope(key: Key, scope_id: str, ref_ids: set[str] | None) -> float:
-    """Embed what a scope lacks. Return in how many seconds to try again, 0: it is done."""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Whether a scope lacks nothing; if it failed, in how many seconds to try again."""
+
+    through: bool
+    wait_s: float = 0.0
+
+
+async def _embed_scope(key: Key, scope_id: str, ref_ids: set[str] | None) -> Outcome:
+    """Embed some of what a scope lacks: the texts that were told, else the next few of all."""
     try:
         model = await in_db(taken_at_its_word, *key)
-        if not (ref_ids and await _embed_told(model, scope_id, ref_ids)):
-            await _embed_rest(model, scope_id)
+        if ref_ids:
+            return Outcome(await _embed_told(model, scope_id, ref_ids))
+        return Outcome(await _embed_next(model, scope_id))
     except AppError as error:
         what = f"{error.what} {error.todo}".strip()
         wait_s = error.wait_s if isinstance(error, EmbeddingError) else 0.0
-        return await in_db(scopes.note_failure, scope_id, key[1], what, wait_s=wait_s)
     except Exception:
         log.exception("Embedding %s failed", scope_id)
-        what = "Something went wrong inside the server; its log says more."
-        return await in_db(scopes.note_failure, scope_id, key[1], what)
-    return 0.0
+        what, wait_s = "Something went wrong inside the server; its log says more.", 0.0
+    pause_s = await in_db(scopes.note_failure, scope_id, key[1], what, wait_s=wait_s)
+    return Outcome(through=True, wait_s=pause_s)
 
 
 async def _embed_told(model: EmbeddingModel, scope_id: str, ref_ids: set[str]) -> bool:
-    """Embed texts that were told of; return whether the scope lacks nothing else."""
     texts = await in_db(
         list_unembedded, scope_id, model.handle, len(ref_ids), ref_ids=list(ref_ids)
     )
@@ -178,16 +183,17 @@ async def _embed_told(model: EmbeddingModel, scope_id: str, ref_ids: set[str]) -
     return await in_db(scopes.note_added, scope_id, model.handle, done)
 
 
-async def _embed_rest(model: EmbeddingModel, scope_id: str) -> None:
-    while True:
-        texts = await in_db(list_unembedded, scope_id, model.handle, PASS_TEXTS)
-        await _embed_batches(model, scope_id, texts)
-        if await in_db(scopes.note_progress, scope_id, model.handle):
-            return
+async def _embed_next(model: EmbeddingModel, scope_id: str) -> bool:
+    texts = await in_db(list_unembedded, scope_id, model.handle, TURN_TEXTS)
+    await _embed_batches(model, scope_id, texts)
+    return await in_db(scopes.note_progress, scope_id, model.handle)
 
 
 async def _embed_batches(model: EmbeddingModel, scope_id: str, texts: Sequence[Unembedded]) -> int:
-    """Embed and store texts batch by batch, so that a stop loses one batch at most."""
+    """Embed and store texts batch by batch, so that a stop loses one batch at most.
+
+    Return how many were stored. It ends early when the scope wants another model by now.
+    """
     stored = 0
     for start in range(0, len(texts), BATCH_TEXTS):
         batch = texts[start : start + BATCH_TEXTS]
@@ -195,5 +201,8 @@ async def _embed_batches(model: EmbeddingModel, scope_id: str, texts: Sequence[U
         pairs = list(zip(batch, made, strict=True))
         vectors = {one: data for one, data in pairs if isinstance(data, bytes)}
         refusals = {one: why.what for one, why in pairs if isinstance(why, EmbeddingError)}
-        stored += await in_db(store_vectors, scope_id, model.handle, vectors, refusals)
+        count = await in_db(store_vectors, scope_id, model.handle, vectors, refusals)
+        if count is None:
+            break
+        stored += count
     return stored

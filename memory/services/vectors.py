@@ -81,12 +81,12 @@ def store_vectors(
     model: str,
     vectors: Mapping[Unembedded, bytes],
     refusals: Mapping[Unembedded, str],
-) -> int:
+) -> int | None:
     """Store what a model made of texts, unless they have gone or changed; return how many.
 
-    Nothing is stored when the scope wants another model by now. A vector of another dimension
-    than the model's others replaces them all: they cannot be compared with it. Raises
-    EmbeddingError when these have not all the same dimension.
+    Nothing is stored, and None returned, when the scope wants another model by now. A vector of
+    another dimension than the model's others replaces them all: they cannot be compared with it.
+    Raises EmbeddingError when these have not all the same dimension.
     """
     dims = {len(data) // BYTES_PER_NUMBER for data in vectors.values()}
     if len(dims) > 1:
@@ -97,7 +97,7 @@ def store_vectors(
         # The lock makes ids of a scope's vectors appear in order, on which readers rely.
         scope = EmbeddingScope.objects.select_for_update().filter(pk=scope_id, model=model).first()
         if scope is None:
-            return 0
+            return None
         _follow_dim(scope, dims)
         there = _unchanged([*vectors, *refusals])
         made = {one.pk: data for one, data in vectors.items() if one.pk in there}

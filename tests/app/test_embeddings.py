@@ -132,10 +132,9 @@ def test_what_was_there_and_what_comes_is_embedded(owner: Actor, openai: FakeOpe
 def test_nothing_is_asked_for_a_scope_without_a_model(owner: Actor, openai: FakeOpenAI) -> None:
     say(owner, "Nobody embeds this")
 
-    async def scenario(embedder: Embedder) -> None:
+    async def scenario(_: Embedder) -> None:
         await in_db(say, owner, "Nor this", first=1)
         await asyncio.sleep(0.2)
-        await embedder.idle()
 
     run(scenario)
     assert not openai.embeds and not Vector.objects.exists()
@@ -322,6 +321,19 @@ def test_a_model_that_is_down_holds_no_other_up(
     scopes.set_embedding(owner, [SCOPE], SMALL)
     run(finish)
     assert state("archive-e") == "waiting"
+
+
+def test_a_large_scope_lets_others_have_their_turn(
+    owner: Actor, openai: FakeOpenAI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("memory.runtime.embedder.TURN_TEXTS", 32)
+    say(owner, *(f"Text number {n}" for n in range(100)))
+    say(owner, "A small scope", scope="agent-small")
+    scopes.set_embedding(owner, [SCOPE], SMALL)
+    scopes.set_embedding(owner, ["agent-small"], SMALL)
+    run(finish)
+    turns = [body["input"][0] for body in openai.embeds]
+    assert turns.index("A small scope") <= 1 and len(turns) == 5
 
 
 def test_a_query_whose_model_is_down_goes_by_words(
