@@ -6,7 +6,6 @@ a named speaker +1; no weight decides alone, and half or twice of each costs les
 """
 
 import math
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -113,20 +112,23 @@ def _by_words(
     covered = [one for one in _covered(candidates, weights) if one[0] in by_pk]
     covered.sort(key=lambda one: one[2], reverse=True)
     best = covered[0][2] if covered else 1.0
+    named = _named(by_pk.values(), weights)
     return {
         pk: Verdict(
             pk,
             own=own / best,
             context=(whole - own) / best,
-            speaker=SPEAKER if _is_named(by_pk[pk], weights) else 0.0,
+            speaker=SPEAKER if by_pk[pk].speaker in named else 0.0,
             lexical_rank=rank,
         )
         for rank, (pk, own, whole) in enumerate(covered, 1)
     }
 
 
-def _is_named(one: Candidate, weights: Mapping[str, float]) -> bool:
-    return any(term in weights for term in one.speaker.split())
+def _named(candidates: Iterable[Candidate], weights: Mapping[str, float]) -> set[str]:
+    """Return the speakers whom the query names."""
+    speakers = {one.speaker for one in candidates}
+    return {one for one in speakers if any(term in weights for term in one.split())}
 
 
 def _covered(
@@ -137,20 +139,27 @@ def _covered(
     found = []
     for session in _sessions(candidates):
         shares = [1 / (1 - LENGTH + LENGTH * one.size / mean) for one in session]
-        for at, one in enumerate(session):
-            lent: dict[str, float] = defaultdict(float)
-            for place, weight in _PLACES:
-                if 0 <= at + place < len(session):
-                    for term in session[at + place].has:
-                        lent[term] += weight * shares[at + place]
+        for one, share, lent in zip(session, shares, _lent(session, shares), strict=True):
             if not one.has and len(lent) < LENT:
                 continue
-            own = sum(weights[term] * _enough(shares[at]) for term in one.has)
+            own = sum(weights[term] * _enough(share) for term in one.has)
             for term in one.has:
-                lent[term] += shares[at]
+                lent[term] = lent.get(term, 0.0) + share
             whole = sum(weights[term] * _enough(count) for term, count in lent.items())
             found.append((one.pk, own, whole))
     return found
+
+
+def _lent(session: Sequence[Candidate], shares: Sequence[float]) -> list[dict[str, float]]:
+    """Return what the neighbours of each text lend to it."""
+    lent: list[dict[str, float]] = [{} for _ in session]
+    for at, one in enumerate(session):
+        for term in one.has:
+            for place, weight in _PLACES:
+                if 0 <= at - place < len(session):
+                    to = lent[at - place]
+                    to[term] = to.get(term, 0.0) + weight * shares[at]
+    return lent
 
 
 def _enough(count: float) -> float:
