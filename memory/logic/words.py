@@ -67,7 +67,8 @@ def _folded(text: str) -> str:
 def _stem(word: str) -> str:
     # A stemmer is cheap to make and must not be shared between threads.
     stem: str = snowballstemmer.stemmer("porter").stemWord(word)
-    return stem[:MAX_TERM_CHARS]
+    # The "s" of a possessive has no stem, and PostgreSQL takes no empty term.
+    return (stem or word)[:MAX_TERM_CHARS]
 
 
 def _pairs(run: str, *, alone: bool = False) -> list[str]:
