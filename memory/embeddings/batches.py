@@ -30,9 +30,17 @@ async def embed_all(model: EmbeddingModel, texts: Sequence[str]) -> list[bytes |
     for start in range(0, len(filled), BATCH_TEXTS):
         places = filled[start : start + BATCH_TEXTS]
         found = await _around(model, [texts[at] for at in places])
+        if len(found) > 1 and (refused := _all_refused(found)):
+            raise EmbeddingError(refused.what, todo="No text is taken: look at the model's server.")
         for at, one in zip(places, found, strict=True):
             made[at] = one
     return made
+
+
+def _all_refused(found: Sequence[bytes | EmbeddingError]) -> EmbeddingError | None:
+    """Return the refusal if there is nothing else: then it is not the texts that are to blame."""
+    refusals = [one for one in found if isinstance(one, EmbeddingError)]
+    return refusals[0] if len(refusals) == len(found) else None
 
 
 async def _around(model: EmbeddingModel, texts: Sequence[str]) -> list[bytes | EmbeddingError]:

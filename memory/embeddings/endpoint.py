@@ -21,6 +21,8 @@ _REFUSALS = (400, 413, 422)
 _KEY_TROUBLE = (401, 403)
 _SHOWN_CHARS = 300
 
+_plain: set[str] = set()  # servers that do not know `encoding_format`
+
 
 async def ask(model: EmbeddingModel, texts: Sequence[str], *, quickly: bool) -> list[list[float]]:
     """Return what a server makes of texts, in their order. Raises EmbeddingError.
@@ -37,18 +39,20 @@ async def ask(model: EmbeddingModel, texts: Sequence[str], *, quickly: bool) -> 
     if quickly:
         patience_s = settings.QUERY_EMBEDDING_TIMEOUT_S
         client = client.with_options(max_retries=0)
-    body = {
-        "model": model.name,
-        "input": [text[:MAX_CHARS] for text in texts],
-        "encoding_format": "base64",
-    }
+    body: dict[str, Any] = {"model": model.name, "input": [text[:MAX_CHARS] for text in texts]}
+    if model.provider.base_url not in _plain:
+        body["encoding_format"] = "base64"  # a quarter of the size of numbers in JSON
     try:
         # `post` with `object`, so that whatever comes is looked at here, not by the SDK's classes.
         answer = await client.post(
             "/embeddings", body=body, cast_to=object, options={"timeout": patience_s}
         )
     except openai.OpenAIError as error:
-        raise _translated(error, model) from error
+        failure = _translated(error, model)
+        if failure.refused and "encoding_format" in body and "encoding" in failure.what:
+            _plain.add(model.provider.base_url)
+            return await ask(model, texts, quickly=quickly)
+        raise failure from error
     except (ValueError, RecursionError) as error:
         raise _unusable(model, f"it is not JSON: {error}") from error
     return _read(answer, model, len(texts))

@@ -16,7 +16,7 @@ from letta_site.core.aio import in_db
 from letta_site.core.clock import now
 from letta_site.core.errors import Invalid
 from letta_site.core.types import Actor
-from memory.embeddings import catalog
+from memory.embeddings import catalog, endpoint
 from memory.models import EmbeddingScope, SearchEntry, Vector
 from memory.runtime import queries
 from memory.runtime.embedder import Embedder
@@ -226,6 +226,33 @@ def test_a_text_the_model_refuses_keeps_no_other_from_its_vector(
     scopes.retry(owner, SCOPE)
     run(finish)
     assert scopes.get_scope(owner, SCOPE).done == 3
+
+
+def test_a_server_that_refuses_everything_is_a_failure_not_a_matter_of_texts(
+    owner: Actor, openai: FakeOpenAI
+) -> None:
+    openai.embed_with(lambda _: Failure(400, error_body("Not today.")))
+    say(owner, "Rex is a brown dog", "We flew to Lisbon in May")
+    scopes.set_embedding(owner, [SCOPE], SMALL)
+
+    async def scenario(_: Embedder) -> None:
+        await until(lambda: state() == "failed")
+
+    run(scenario)
+    assert "Not today" in scopes.get_scope(owner, SCOPE).error
+    assert not Vector.objects.exists()
+
+
+def test_a_server_that_does_not_know_base64(owner: Actor, openai: FakeOpenAI) -> None:
+    endpoint._plain.clear()
+    refusal = Failure(400, error_body("Unknown argument: encoding_format"))
+    openai.embed_with(lambda body: refusal if "encoding_format" in body else None)
+    say(owner, "Rex is a brown dog")
+    scopes.set_embedding(owner, [SCOPE], SMALL)
+    run(finish)
+    assert best(owner, "dog") == [f"{SCOPE}-0"]
+    assert [("encoding_format" in body) for body in openai.embeds] == [True, False, False]
+    endpoint._plain.clear()
 
 
 def test_a_text_that_is_too_long_is_cut(owner: Actor, openai: FakeOpenAI) -> None:
