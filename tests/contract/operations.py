@@ -49,6 +49,7 @@ OLD = {
     "passages.delete": "agents.passages.delete(agent_id, memory_id)",
     "agent_tools.attach": "agents.tools.attach(agent_id, tool_id)",
     "agent_tools.detach": "agents.tools.detach(agent_id, tool_id)",
+    "messages.search": "agents.messages.search()",
 }
 NEW = {
     "health": "health()",
@@ -62,6 +63,8 @@ NEW = {
     "passages.delete": "agents.passages.delete(memory_id)",
     "agent_tools.attach": "agents.tools.attach(tool_id)",
     "agent_tools.detach": "agents.tools.detach(tool_id)",
+    "messages.search": "messages.search()",
+    "all_passages.search": "passages.search()",
 }
 NPM0 = {"embeddings.list": "embedding_models.list()"}
 
