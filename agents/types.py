@@ -226,7 +226,8 @@ class NewPassage:
 
 @dataclass(frozen=True, slots=True)
 class RetrievalRecord:
-    """A search that a tool made: kind is `messages` or `passages`; hits are {"id","score"}."""
+    """A search that a tool made: kind is `messages` or `passages`; hits are {"id","score"}
+    with the parts of the score (memory.logic.relevance)."""
 
     kind: str
     query: str

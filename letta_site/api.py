@@ -30,6 +30,7 @@ from agents.api import (
     memory_links,  # noqa: F401
     messages,  # noqa: F401
     models,  # noqa: F401
+    passages,  # noqa: F401
     routers,
     runs,  # noqa: F401
     steps,  # noqa: F401
@@ -40,6 +41,7 @@ from letta_site.core.errors import Malformed
 from letta_site.routes.health import router as health_router
 from memory.api.archives import router as archives_router
 from memory.api.blocks import router as blocks_router
+from memory.api.embeddings import router as embeddings_router
 from memory.services.storable import storable_json
 
 JSON_TYPES = ("", "application/json")
@@ -92,10 +94,12 @@ ROUTERS: tuple[tuple[str, Router], ...] = (
     ("/agents", routers.agents_router),
     ("/archives", archives_router),
     ("/blocks", blocks_router),
+    ("/embeddings", embeddings_router),
     ("/groups", routers.groups_router),
     ("/conversations", routers.conversations_router),
     ("/messages", routers.messages_router),
     ("/models", routers.models_router),
+    ("/passages", routers.passages_router),
     ("/runs", routers.runs_router),
     ("/steps", routers.steps_router),
     ("/tools", routers.tools_router),

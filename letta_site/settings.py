@@ -170,8 +170,15 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else
 SECURE_REFERRER_POLICY = "same-origin"
 
 # --- models ----------------------------------------------------------------------------------
-# Letta's own names: OPENAI_API_KEY, OLLAMA_BASE_URL, VLLM_API_BASE, ...; see agents/llm/providers.
+# Letta's own names, OPENAI_API_KEY, OLLAMA_BASE_URL, VLLM_API_BASE, ...: letta_site/core/providers.
 PROVIDER_VARIABLES = env.ending_with("_API_KEY", "_BASE_URL", "_API_BASE")
+
+# --- vectors ---------------------------------------------------------------------------------
+EMBEDDING_TIMEOUT_S = env.whole("LETTA_EMBEDDING_TIMEOUT_S", default=60, least=1)
+# A search does not wait longer than that for the vector of its query; it goes by words then.
+QUERY_EMBEDDING_TIMEOUT_S = env.whole("LETTA_QUERY_EMBEDDING_TIMEOUT_S", default=4, least=1)
+# What the vectors of the scopes searched last may take in memory; not used with pgvector.
+VECTOR_MEMORY_BYTES = env.whole("LETTA_VECTOR_MEMORY_MB", default=256) * 1024 * 1024
 
 # --- runs ------------------------------------------------------------------------------------
 LLM_TIMEOUT_S = env.whole("LETTA_LLM_TIMEOUT_S", default=300, least=1)

@@ -9,11 +9,12 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from letta_site.core.admin import History, HistoryInline, LargeTable, actor_of
+from letta_site.core.admin import History, HistoryInline, LargeTable, ModelForm, actor_of
 from letta_site.core.errors import AppError
 from letta_site.core.types import Actor
-from memory.models import Archive, Block, BlockVersion, Passage, Retrieval
-from memory.services import archives, blocks, passages
+from memory.embeddings import catalog
+from memory.models import Archive, Block, BlockVersion, EmbeddingScope, Passage, Retrieval
+from memory.services import archives, blocks, embedding_scopes, passages
 
 BLOCK_FIELDS = (
     "label",
@@ -135,14 +136,33 @@ class BlockVersionAdmin(History):
     search_fields = ("=block__id", "=agent_id", "=run_id", "=step_id", "label", "value")
 
 
+class ArchiveForm(ModelForm):
+    """An archive; the model that embeds it must be one of this server."""
+
+    def clean_embedding(self) -> str | None:
+        handle = self.cleaned_data["embedding"] or None
+        if handle:
+            try:
+                catalog.resolve(self.instance.org_id, handle)
+            except AppError as refusal:
+                raise ValidationError(f"{refusal.what} {refusal.todo}") from None
+        return handle
+
+
 @admin.register(Archive)
 class ArchiveAdmin(LargeTable):
     """Stores of passages."""
 
+    form = ArchiveForm
     list_display = ("name", "id", "description", "created_at")
     search_fields = ("name", "id")
     autocomplete_fields = ("org",)
     readonly_fields = STATED_ONCE
+
+    def save_model(self, request: HttpRequest, obj: Archive, form: ModelForm, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        actor = Actor(obj.org_id, actor_of(request).id)
+        embedding_scopes.set_embedding(actor, [obj.pk], obj.embedding)
 
     def delete_model(self, _request: HttpRequest, obj: Archive) -> None:
         archives.delete_archives(Actor(obj.org_id, "admin"), [obj.pk])
@@ -186,3 +206,18 @@ class RetrievalAdmin(History):
     list_display = ("query", "kind", "mode", "agent_id", "step_id", "created_at")
     list_filter = ("kind", "mode")
     search_fields = ("query", "=agent_id", "=run_id", "=step_id")
+
+
+@admin.register(EmbeddingScope)
+class EmbeddingScopeAdmin(History):
+    """Which model embeds what, how far that is, and what went wrong."""
+
+    list_display = ("scope_id", "model", "state", "done", "total", "skipped", "retry_at", "error")
+    list_filter = ("state", "model")
+    search_fields = ("=scope_id", "model", "error")
+    actions = ("try_again",)
+
+    @admin.action(description="Try again now")
+    def try_again(self, _request: HttpRequest, queryset: QuerySet[EmbeddingScope]) -> None:
+        for scope in queryset:
+            embedding_scopes.retry(Actor(scope.org_id, "admin"), scope.pk)

@@ -15,7 +15,8 @@ from agents.types import ToolSpec, Transcript
 from letta_site.core.types import Actor
 from memory.ade.cards import PASSAGES_SHOWN, BlockCard, PassageList, block_cards
 from memory.models import Block, Passage
-from memory.services.search import SearchQuery, search
+from memory.services.candidates import SearchQuery
+from memory.services.search import search
 
 MAX_FOUND = 50
 

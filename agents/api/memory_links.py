@@ -12,15 +12,17 @@ from agents.types import Json
 from agents.wire.agents import encode_agent
 from agents.wire.ids import AgentId
 from agents.wire.past_memory import PastMemoryQuery, encode_past_memory
+from letta_site.core.aio import in_db
 from letta_site.core.paging import MAX_LIMIT, Page
 from memory.api.blocks import router as blocks_router
+from memory.runtime.queries import with_vector
+from memory.services.candidates import SearchQuery
 from memory.services.passages import (
     PassageDraft,
     PassageFilter,
     delete_passage,
     update_passage,
 )
-from memory.services.search import SearchQuery
 from memory.wire.blocks import BlockUpdate, encode_block
 from memory.wire.ids import BlockId, PassageId
 from memory.wire.passages import (
@@ -114,7 +116,7 @@ def create_passage(
 
 
 @agents_router.get("/{agent_id}/archival-memory/search")
-def search_archival_memory(
+async def search_archival_memory(
     request: HttpRequest, agent_id: AgentId, given: Query[PassageSearch]
 ) -> Json:
     wanted = SearchQuery(
@@ -128,8 +130,10 @@ def search_archival_memory(
         end=given.end_datetime,
         limit=DEFAULT_TOP_K if given.top_k is None else given.top_k,
     )
-    rows = agent_passages.search_agent_passages(request.auth, agent_id, wanted=wanted)
-    return encode_found(rows)
+    planned = await in_db(agent_passages.plan_passage_search, request.auth, agent_id, wanted)
+    query, _ = await with_vector(planned)
+    found = await in_db(agent_passages.find_passages, request.auth, query)
+    return encode_found([row for row, _ in found])
 
 
 @agents_router.patch("/{agent_id}/archival-memory/{memory_id}")

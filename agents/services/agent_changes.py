@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from agents.models import Agent, AgentTool, Tool
 from agents.services import sleeptime
 from agents.services.agent_boot import default_conversation
+from agents.services.agent_embeddings import follow_embedding
 from agents.services.agent_links import (
     blocks_by_id,
     link_blocks,
@@ -53,6 +54,8 @@ def update_agent(actor: Actor, agent_id: str, changes: AgentChanges) -> Agent:
         for key, value in columns.items():
             setattr(agent, key, value)
         agent.touch(actor, *columns)
+        if "embedding" in columns:
+            follow_embedding(actor, agent)
         _replace_links(actor, agent, changes)
         if columns.get("enable_sleeptime"):
             sleeptime.ensure_pair(actor, agent)

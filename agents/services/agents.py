@@ -6,6 +6,7 @@ from agents.engine.strategies import DEFAULT_AGENT_TYPE, Strategy, strategy_of
 from agents.models import Agent, AgentArchive, Tool
 from agents.services import sleeptime
 from agents.services.agent_boot import Seed, open_history
+from agents.services.agent_embeddings import follow_embedding
 from agents.services.agent_links import (
     blocks_by_id,
     link_blocks,
@@ -93,6 +94,8 @@ def create_agent(actor: Actor, draft: AgentDraft) -> Agent:
         link_tools(agent, tools)
         set_tags(agent, draft.tags)
         set_secrets(agent, draft.secrets)
+        if agent.embedding:
+            follow_embedding(actor, agent)
         open_history(actor, agent, seed=draft.initial_messages)
         if agent.enable_sleeptime:
             agent.refresh_from_db(fields=["last_seq"])

@@ -9,7 +9,7 @@ from agents.models import Agent, Run
 from agents.services.approvals import hold
 from agents.services.evictions import store_eviction
 from agents.services.kit import block_views
-from agents.services.messages import index_messages, number, store_messages
+from agents.services.messages import Home, index_messages, number, store_messages
 from agents.services.numbering import reserve
 from agents.services.prompts import note_own_edits
 from agents.services.request_parts import digest_of
@@ -102,7 +102,7 @@ def _store_messages(
     place: Json = {"agent": agent, "conversation_id": begun.spec.conversation_id}
     store_messages(values, **place, actor=actor, findable=False)
     fresh = [*begun.unindexed, *values]
-    index_messages(fresh, org_id=agent.org_id, agent_id=agent.id)
+    index_messages(fresh, Home(agent.org_id, agent.id, begun.spec.conversation_id))
     begun.unindexed.clear()
     return values
 

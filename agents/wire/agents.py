@@ -10,16 +10,10 @@ from agents.wire.models import CONFIG_DEFAULTS
 from agents.wire.moments import stamp
 from agents.wire.tools import encode_tool
 from memory.wire.blocks import encode_block
+from memory.wire.embeddings import encode_embedding_config
 
 RELATIONS = ("blocks", "tools", "tags", "secrets", "sources", "identities", "managed_group")
 
-_EMBEDDING_DEFAULTS: Json = {
-    "embedding_chunk_size": 300,
-    "batch_size": 32,
-    "azure_endpoint": None,
-    "azure_version": None,
-    "azure_deployment": None,
-}
 _COMPACTION_DEFAULTS: Json = {
     "model_settings": None,
     "prompt": None,
@@ -71,7 +65,9 @@ def encode_agent(agent: Agent) -> Json:
         "tool_rules": agent.tool_rules,
         "llm_config": encode_llm_config(agent),
         "model_settings": encode_model_settings(agent),
-        "embedding_config": _embedding_config(agent),
+        "embedding_config": encode_embedding_config(
+            agent.org_id, agent.embedding, agent.embedding_config
+        ),
         "compaction_settings": _compaction(agent),
         "memory": _memory(agent, blocks),
         "blocks": blocks,
@@ -115,10 +111,6 @@ def encode_model_settings(agent: Agent) -> Json:
         "strict": False,
         **agent.model_settings,
     }
-
-
-def _embedding_config(agent: Agent) -> Json | None:
-    return {**_EMBEDDING_DEFAULTS, **agent.embedding_config} if agent.embedding_config else None
 
 
 def _compaction(agent: Agent) -> Json:

@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 from ninja import Query, Router
 
+from memory.embeddings import catalog
 from memory.services import archives, passages
 from memory.services.duplicates import insert_compared
 from memory.wire.archives import ArchivePage, ArchiveUpdate, CreateArchive, encode_archive
@@ -24,7 +25,9 @@ Json = dict[str, Any]
 
 @router.post("/")
 def create_archive(request: HttpRequest, given: CreateArchive) -> Json:
-    return encode_archive(archives.create_archive(request.auth, **given.fields()))
+    model = catalog.choose(request.auth.org_id, given.embedding, given.embedding_config)
+    handle = model.handle if model else None
+    return encode_archive(archives.create_archive(request.auth, embedding=handle, **given.fields()))
 
 
 @router.get("/")

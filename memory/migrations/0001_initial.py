@@ -280,9 +280,12 @@ class Migration(migrations.Migration):
                 ("kind", models.CharField(max_length=10)),
                 ("ref_id", models.CharField(max_length=60, unique=True)),
                 ("scope_id", models.CharField(max_length=60)),
+                ("thread_id", models.CharField(blank=True, max_length=60)),
                 ("role", models.CharField(blank=True, max_length=20)),
+                ("speaker", models.CharField(blank=True, max_length=200)),
                 ("seq", models.BigIntegerField(default=0)),
                 ("text", models.TextField()),
+                ("terms", models.TextField()),
                 ("created_at", models.DateTimeField()),
                 (
                     "org",
@@ -317,5 +320,9 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="searchentry",
             index=models.Index(fields=["scope_id", "created_at"], name="search_scope"),
+        ),
+        migrations.AddIndex(
+            model_name="searchentry",
+            index=models.Index(fields=["thread_id", "seq"], name="search_thread"),
         ),
     ]

@@ -3,13 +3,16 @@
 from memory.models.archive import Archive, Passage, PassageTag, Retrieval
 from memory.models.block import Block, BlockVersion
 from memory.models.search import SearchEntry
+from memory.models.vector import EmbeddingScope, Vector
 
 __all__ = [
     "Archive",
     "Block",
     "BlockVersion",
+    "EmbeddingScope",
     "Passage",
     "PassageTag",
     "Retrieval",
     "SearchEntry",
+    "Vector",
 ]

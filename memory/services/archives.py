@@ -8,6 +8,7 @@ from letta_site.core.errors import Malformed, NotFound
 from letta_site.core.paging import page
 from letta_site.core.types import Actor, PageQuery
 from memory.models import Archive
+from memory.services.embedding_scopes import set_embedding
 from memory.services.search import drop_scopes
 from memory.services.storable import storable, storable_json
 
@@ -22,9 +23,12 @@ def create_archive(
     embedding: str | None = None,
     metadata: dict[str, Any] | None = None,
 ) -> Archive:
-    """Store a new, empty archive. Raises Malformed."""
+    """Store a new, empty archive. `embedding` is the handle of a known model, or None.
+
+    Raises Malformed.
+    """
     with write():
-        return Archive.objects.create(
+        archive: Archive = Archive.objects.create(
             org_id=actor.org_id,
             name=_checked_name(name),
             description=storable_json(description),
@@ -33,6 +37,17 @@ def create_archive(
             created_by_id=actor.id,
             last_updated_by_id=actor.id,
         )
+        if embedding:
+            set_embedding(actor, [archive.pk], embedding)
+    return archive
+
+
+def set_archive_embedding(actor: Actor, archive: Archive, model: str | None) -> None:
+    """Have the passages of an archive embedded by another model; None: by none."""
+    with write():
+        archive.embedding = model
+        archive.touch(actor, "embedding")
+        set_embedding(actor, [archive.pk], model)
 
 
 def get_archive(actor: Actor, archive_id: str) -> Archive:

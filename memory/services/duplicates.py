@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from letta_site.core.types import Actor
 from memory.logic.resemblance import ALIKE, Fingerprint, fingerprint, resemblance
 from memory.models import Passage
+from memory.services.candidates import SearchQuery
 from memory.services.passages import PassageDraft, insert_passages
-from memory.services.search import SearchQuery, search
+from memory.services.search import search
 
 COMPARED = 5  # of the best matches
 QUERY_CHARS = 2_000

@@ -5,12 +5,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from django.db.models import QuerySet
+
 from letta_site.core.aio import write
 from letta_site.core.clock import now
 from letta_site.core.errors import Invalid, NotFound
 from letta_site.core.paging import page
 from letta_site.core.types import Actor, Origin, PageQuery
 from memory.models import Archive, Passage, PassageTag
+from memory.services.archives import get_archive
+from memory.services.candidates import tag_groups
 from memory.services.search import Entry, drop, index
 from memory.services.storable import storable, storable_json
 
@@ -50,8 +54,8 @@ def insert_passages(
 ) -> list[Passage]:
     """Store passages in an archive and make them findable. Raises Invalid, NotFound."""
     with write():
-        _check_archive(actor, archive_id)
-        passages = [_passage(actor, archive_id, draft, origin) for draft in rows]
+        archive = get_archive(actor, archive_id)
+        passages = [_passage(actor, archive, draft, origin) for draft in rows]
         Passage.objects.bulk_create(passages)
         _store_tags(passages)
         index(map(_entry, passages))
@@ -60,7 +64,7 @@ def insert_passages(
 
 def get_passage(actor: Actor, passage_id: str, *, archive_id: str | None = None) -> Passage:
     """Return a passage, of this archive if one is named. Raises NotFound."""
-    rows = Passage.objects.of(actor).filter(pk=passage_id)
+    rows = _rows(actor).filter(pk=passage_id)
     if archive_id is not None:
         rows = rows.filter(archive_id=archive_id)
     row: Passage | None = rows.first()
@@ -78,24 +82,17 @@ def list_passages(
 ) -> list[Passage]:
     """Return a page of the passages of some archives that meet `wanted`."""
     scope = list(archive_ids)
-    rows = Passage.objects.of(actor).filter(archive_id__in=scope)
+    rows = _rows(actor).filter(archive_id__in=scope)
     if wanted.text:
         rows = rows.filter(text__icontains=storable(wanted.text))
     if wanted.start:
         rows = rows.filter(created_at__gte=wanted.start)
     if wanted.end:
         rows = rows.filter(created_at__lte=wanted.end)
-    for tags in _tag_groups(wanted):
+    for tags in tag_groups(wanted.tags, wanted.tag_match_mode):
         tagged = PassageTag.objects.filter(archive_id__in=scope, tag__in=tags)
         rows = rows.filter(pk__in=tagged.values("passage_id"))
     return page(rows, query)
-
-
-def _tag_groups(wanted: PassageFilter) -> list[list[str]]:
-    """Return groups of tags: a passage must have one tag of every group."""
-    if wanted.tag_match_mode == "all":
-        return [[tag] for tag in wanted.tags]
-    return [list(wanted.tags)] if wanted.tags else []
 
 
 def update_passage(
@@ -130,16 +127,22 @@ def delete_passage(actor: Actor, passage_id: str) -> None:
         row.delete()
 
 
-def _check_archive(actor: Actor, archive_id: str) -> None:
-    if not Archive.objects.of(actor).filter(pk=archive_id).exists():
-        raise NotFound(f"Archive with id '{archive_id}' not found")
+def _rows(actor: Actor) -> "QuerySet[Passage]":
+    """Return passages with their archive, which says what embeds them."""
+    rows: QuerySet[Passage] = Passage.objects.of(actor).select_related("archive")
+    return rows
 
 
-def _passage(actor: Actor, archive_id: str, draft: PassageDraft, origin: Origin) -> Passage:
+def passages_by_id(actor: Actor, passage_ids: Iterable[str]) -> dict[str, Passage]:
+    """Return those of the passages that there are, by their ids."""
+    return _rows(actor).in_bulk(list(passage_ids))
+
+
+def _passage(actor: Actor, archive: Archive, draft: PassageDraft, origin: Origin) -> Passage:
     moment = now()
     return Passage(
         org_id=actor.org_id,
-        archive_id=archive_id,
+        archive=archive,
         text=_checked_text(draft.text),
         tags=_checked_tags(draft.tags),
         metadata=storable_json(draft.metadata),

@@ -6,6 +6,7 @@ from pydantic import BaseModel
 
 from letta_site.core.paging import Page
 from memory.models import Archive
+from memory.wire.embeddings import encode_embedding_config
 
 
 class CreateArchive(BaseModel):
@@ -18,10 +19,8 @@ class CreateArchive(BaseModel):
     metadata: dict[str, Any] | None = None
 
     def fields(self) -> dict[str, Any]:
-        """Return what the service takes; an old-style config counts for the handle in it."""
-        handle = self.embedding or (self.embedding_config or {}).get("handle")
-        given = self.model_dump(include={"name", "description", "metadata"})
-        return {**given, "embedding": str(handle)[:200] if handle else None}
+        """Return what the service takes as it is; the model is looked up first."""
+        return self.model_dump(include={"name", "description", "metadata"})
 
 
 class ArchiveUpdate(BaseModel):
@@ -47,7 +46,7 @@ def encode_archive(row: Archive) -> dict[str, Any]:
         "description": row.description,
         "vector_db_provider": "native",
         "embedding": row.embedding,
-        "embedding_config": None,
+        "embedding_config": encode_embedding_config(row.org_id, row.embedding),
         "metadata": row.metadata,
         "organization_id": row.org_id,
         "created_at": row.created_at,

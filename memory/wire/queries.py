@@ -7,6 +7,14 @@ from pydantic import AfterValidator, BaseModel
 
 from letta_site.core.paging import Page
 
+Order = Literal["asc", "desc"]
+SearchMode = Literal["vector", "fts", "hybrid"]
+MODES: dict[str, Literal["vector", "lexical", "hybrid"]] = {
+    "vector": "vector",
+    "fts": "lexical",
+    "hybrid": "hybrid",
+}
+
 
 def _aware(moment: datetime) -> datetime:
     # The outermost years would overflow in another time zone.
@@ -15,6 +23,12 @@ def _aware(moment: datetime) -> datetime:
 
 
 Moment = Annotated[datetime, AfterValidator(_aware)]
+
+
+class ScopePage(Page):
+    """A page of what is embedded, of those in one state if it is named."""
+
+    state: Literal["waiting", "working", "done", "failed"] | None = None
 
 
 class BlockConditions(BaseModel):

@@ -8,7 +8,8 @@ from agents.models import Agent, AgentSecret, Run, Step
 from letta_site.core.ids import DEFAULT_ORG_ID, DEFAULT_USER_ID, new_id
 from letta_site.core.models import Organization, Provider
 from memory.models import Archive, Block, BlockVersion, Passage
-from memory.services.search import SearchQuery, search
+from memory.services.candidates import SearchQuery
+from memory.services.search import search
 
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 OURS = [model for model in MODELS if model._meta.app_label in ("core", "memory", "agents")]

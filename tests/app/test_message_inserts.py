@@ -14,7 +14,8 @@ from agents.services.past_requests import rebuild_request
 from letta_site.core.aio import in_db
 from letta_site.core.types import Actor
 from memory.models import SearchEntry
-from memory.services.search import SearchQuery, search
+from memory.services.candidates import SearchQuery
+from memory.services.search import search
 from tests.app.conftest import Api
 from tests.app.posting import play, post, send
 from tests.app.test_messages import HELLO, agent, history, make  # noqa: F401

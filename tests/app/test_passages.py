@@ -5,6 +5,7 @@ import pytest
 from memory.services.archives import create_archive
 from memory.services.passages import PassageDraft, insert_passages
 
+pytestmark = pytest.mark.django_db(transaction=True)  # a search is more than one hop
 NOBODY = "00000000-0000-4000-8000-000000000000"
 KEYS = {
     "created_by_id", "last_updated_by_id", "created_at", "updated_at", "is_deleted",

@@ -6,8 +6,9 @@ from letta_site.core.errors import Invalid, NotFound
 from letta_site.core.types import Origin, PageQuery
 from memory.models import PassageTag, SearchEntry
 from memory.services import archives, passages
+from memory.services.candidates import SearchQuery
 from memory.services.passages import PassageDraft
-from memory.services.search import SearchQuery, search
+from memory.services.search import search
 
 
 @pytest.fixture

@@ -52,6 +52,7 @@ OLD = {
     "passages.delete": "agents.passages.delete(agent_id, memory_id)",
     "agent_tools.attach": "agents.tools.attach(agent_id, tool_id)",
     "agent_tools.detach": "agents.tools.detach(agent_id, tool_id)",
+    "messages.search": "agents.messages.search()",
 }
 NEW = {
     "health": "health()",
@@ -75,6 +76,8 @@ NEW = {
     "passages.delete": "agents.passages.delete(memory_id)",
     "agent_tools.attach": "agents.tools.attach(tool_id)",
     "agent_tools.detach": "agents.tools.detach(tool_id)",
+    "messages.search": "messages.search()",
+    "all_passages.search": "passages.search()",
 }
 PY0 = {
     "archives.create": "archives.create_archive()",
