@@ -18,6 +18,7 @@ from pydantic_core import to_json
 # Each adds its operations to the Router of its prefix.
 from agents.api import (
     agent_context,  # noqa: F401
+    agent_folders,  # noqa: F401
     agent_messages,  # noqa: F401
     agent_tools,  # noqa: F401
     agents,  # noqa: F401
@@ -38,6 +39,8 @@ from letta_site import auth, errors
 from letta_site.core.errors import Malformed
 from letta_site.routes.health import router as health_router
 from memory.api.blocks import router as blocks_router
+from memory.api.folders import router as folders_router
+from memory.api.folders import sources_router
 from memory.services.storable import storable_json
 
 JSON_TYPES = ("", "application/json")
@@ -89,6 +92,8 @@ ROUTERS: tuple[tuple[str, Router], ...] = (
     ("", health_router),
     ("/agents", routers.agents_router),
     ("/blocks", blocks_router),
+    ("/folders", folders_router),
+    ("/sources", sources_router),
     ("/groups", routers.groups_router),
     ("/conversations", routers.conversations_router),
     ("/messages", routers.messages_router),

@@ -4,7 +4,16 @@ from dataclasses import dataclass
 
 from django.db.models import Count, F, Prefetch, Q, QuerySet
 
-from agents.models import Agent, AgentBlock, AgentTool, Conversation, Group, Message
+from agents.models import (
+    Agent,
+    AgentBlock,
+    AgentFile,
+    AgentFolder,
+    AgentTool,
+    Conversation,
+    Group,
+    Message,
+)
 from letta_site.core.paging import page
 from letta_site.core.types import Actor, PageQuery
 
@@ -47,6 +56,8 @@ def with_relations(rows: QuerySet[Agent]) -> QuerySet[Agent]:
         Prefetch("conversations", waiting.select_related("pending"), to_attr="waiting"),
         Prefetch("block_links", AgentBlock.objects.select_related("block")),
         Prefetch("tool_links", AgentTool.objects.select_related("tool")),
+        Prefetch("folder_links", AgentFolder.objects.select_related("folder")),
+        Prefetch("file_views", AgentFile.objects.select_related("file__folder")),
         "tag_rows",
         "secret_rows",
         Prefetch("managed_groups", whole_groups(Group.objects.order_by("created_at", "id"))),

@@ -22,7 +22,8 @@ from agents.services.evictions import store_eviction
 from agents.services.kit import block_rows, block_views
 from agents.services.messages import index_messages, number, store_messages
 from agents.services.numbering import reserve
-from agents.services.prompts import note_own_edits
+from agents.services.open_files import show
+from agents.services.prompts import note_own_edits, note_own_views
 from agents.services.request_parts import digest_of, stored_request
 from agents.services.runs import end_run, ending, failure_row
 from agents.services.snapshot import Begun
@@ -74,6 +75,7 @@ def commit_step(begun: Begun, record: StepRecord, total: Usage, ttft_ns: int | N
         results = _apply_edits(actor, begun, record, step_seq)
         messages = _store_messages(actor, agent, record, begun, results)
         added = _store_passages(actor, begun, record)
+        _show_files(begun, record)
         _store_retrievals(begun, record, step_seq)
         if record.resumed:
             _add_tool_time(record)
@@ -204,6 +206,18 @@ def _store_passages(actor: Actor, begun: Begun, record: StepRecord) -> int:
         origin = _origin(begun, record, 0, one.call.id, one.call.name)
         added += len(insert_passages(actor, archive_id=archive.id, rows=drafts, origin=origin))
     return added
+
+
+def _show_files(begun: Begun, record: StepRecord) -> None:
+    outcomes = [one.outcome for one in record.calls]
+    asking = [one for one in outcomes if one.opened or one.closes_others]
+    if not asking:
+        return
+    agents = Agent.objects.filter(pk=begun.spec.agent_id).values_list("files_version", flat=True)
+    before = agents.get()
+    for one in asking:
+        show(begun.spec.agent_id, one.opened, close_others=one.closes_others)
+    note_own_views(begun.spec.conversation_id, before, agents.get())
 
 
 def _store_retrievals(begun: Begun, record: StepRecord, step_seq: int) -> None:

@@ -5,11 +5,13 @@ from typing import Any
 from agents.models import Agent, AgentSecret
 from agents.types import Json
 from agents.wire.approvals import encode_pending
+from agents.wire.folders import encode_file_block
 from agents.wire.groups import encode_group
 from agents.wire.models import CONFIG_DEFAULTS
 from agents.wire.moments import stamp
 from agents.wire.tools import encode_tool
 from memory.wire.blocks import encode_block
+from memory.wire.folders import encode_folder
 
 RELATIONS = ("blocks", "tools", "tags", "secrets", "sources", "identities", "managed_group")
 
@@ -81,7 +83,7 @@ def encode_agent(agent: Agent) -> Json:
         "tags": [row.tag for row in agent.tag_rows.all()],
         "secrets": secrets,
         "tool_exec_environment_variables": secrets,
-        "sources": [],
+        "sources": [encode_folder(link.folder) for link in agent.folder_links.all()],
         "identity_ids": [],
         "identities": [],
         "pending_approval": encode_pending(waiting[0].pending) if waiting else None,
@@ -128,11 +130,12 @@ def _compaction(agent: Agent) -> Json:
 
 
 def _memory(agent: Agent, blocks: list[Json]) -> Json:
+    limit = agent.per_file_view_window_char_limit
     return {
         "agent_type": agent.agent_type,
         "git_enabled": False,
         "blocks": blocks,
-        "file_blocks": [],
+        "file_blocks": [encode_file_block(view, limit) for view in agent.file_views.all()],
         "prompt_template": "",
     }
 

@@ -2,12 +2,17 @@
 
 from memory.models.archive import Archive, Passage, PassageTag, Retrieval
 from memory.models.block import Block, BlockVersion
+from memory.models.folder import File, FileChunk, FileText, Folder
 from memory.models.search import SearchEntry
 
 __all__ = [
     "Archive",
     "Block",
     "BlockVersion",
+    "File",
+    "FileChunk",
+    "FileText",
+    "Folder",
     "Passage",
     "PassageTag",
     "Retrieval",

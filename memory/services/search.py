@@ -20,10 +20,12 @@ INDEXED_CHARS = 200_000  # PostgreSQL refuses a tsvector of more than 1 MB.
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A text to be found. `scope_id` is the agent of a message, the archive of a passage."""
+    """A text to be found. `scope_id` is an agent for a message, an archive for a passage, a folder
+    for a piece of a file.
+    """
 
     org_id: str
-    kind: Literal["message", "passage"]
+    kind: Literal["message", "passage", "file"]
     ref_id: str
     scope_id: str
     text: str
@@ -38,7 +40,7 @@ class SearchQuery:
 
     org_id: str
     scope_ids: Sequence[str]
-    kind: Literal["message", "passage"]
+    kind: Literal["message", "passage", "file"]
     query: str
     roles: Sequence[str] = ()
     tags: Sequence[str] = ()

@@ -32,6 +32,21 @@ class BlockPage(BaseModel):
         return PageQuery(limit, self.before, self.after, self.order, self.order_by)
 
 
+class FolderPage(BaseModel):
+    """A page of folders or of what is in one. Without a limit or order, those of the list hold."""
+
+    limit: int | None = None
+    before: str | None = None
+    after: str | None = None
+    order: Order | None = None
+    order_by: Literal["created_at"] = "created_at"
+
+    def query(self, *, limit: int, order: Order = "desc") -> PageQuery:
+        """Return the page, `limit` and `order` being what holds when nothing was said."""
+        wanted = min(limit if self.limit is None else self.limit, MAX_LIMIT)
+        return PageQuery(wanted, self.before, self.after, self.order or order, self.order_by)
+
+
 class BlockConditions(BaseModel):
     """Which blocks. `name` is what clients of the old era call `template_name`."""
 
