@@ -46,7 +46,8 @@ def chunk(text: str, kind: Kind, *, size: int = CHUNK_CHARS) -> list[Chunk]:
     before the end of the piece before, so that a thought cut in two can be found whole.
     """
     overlap = min(OVERLAP_CHARS, size // 10) if kind == "plain" else 0
-    chunks, line, counted, before = [], 1, 0, 0
+    chunks: list[Chunk] = []
+    line, counted, before = 1, 0, 0
     for start, end in _pieces(text, 0, len(text), (_LADDERS[kind], size - overlap)):
         start, end = _trimmed(text, start, end)
         if start == end:

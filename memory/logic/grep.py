@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import re2
+import re2  # type: ignore[import-untyped]
 
 MAX_PATTERN_CHARS = 1000
 LINE_CHARS = 400  # of a longer line, the surroundings of the match are shown

@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
@@ -58,8 +59,8 @@ def _check_size(size: int) -> None:
 
 def forget(file_ids: Iterable[str]) -> None:
     """Remove the bytes of files once the current transaction has committed."""
-    gone = [path_of(file_id) for file_id in file_ids]
-    transaction.on_commit(lambda: [path.unlink(missing_ok=True) for path in gone])
+    for file_id in file_ids:
+        transaction.on_commit(partial(path_of(file_id).unlink, missing_ok=True))
 
 
 def sweep() -> int:
