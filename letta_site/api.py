@@ -109,14 +109,24 @@ for prefix, router in ROUTERS:
 def spellings() -> Iterator[URLPattern]:
     """Return an address for every path, with and without a slash at its end.
 
-    A redirect instead would lose bodies: not every client sends them again.
+    A redirect instead would lose bodies: not every client sends them again. Where two paths fit,
+    the one with the word in it comes before the one with the parameter.
     """
-    for bound in api._get_bound_routers():
-        for given, operations in bound.path_operations.items():
-            joined = normalize_path(f"{bound.prefix}/{given}")
-            route = replace_path_param_notation(joined).strip("/")
-            for spelling in (route, f"{route}/"):
-                yield path(spelling, _view(operations))
+    found = {
+        replace_path_param_notation(normalize_path(f"{bound.prefix}/{given}")).strip(
+            "/"
+        ): operations
+        for bound in api._get_bound_routers()
+        for given, operations in bound.path_operations.items()
+    }
+    for route in sorted(found, key=_vagueness):
+        for spelling in (route, f"{route}/"):
+            yield path(spelling, _view(found[route]))
+
+
+def _vagueness(route: str) -> list[int]:
+    """Return for each segment 0 for a word, 1 for a parameter, 2 for one that takes slashes too."""
+    return [part.startswith("<") + part.startswith("<path:") for part in route.split("/")]
 
 
 def _view(operations: PathView) -> Callable[..., HttpResponseBase]:

@@ -9,6 +9,7 @@ from django.db.models.functions import Coalesce
 from agents.engine.approvals import WAITING
 from agents.engine.events import Failure
 from agents.engine.ports import Committed, Evicted, Eviction, StepRecord
+from agents.engine.state import return_limit_chars
 from agents.models import (
     Agent,
     AgentBlock,
@@ -217,7 +218,10 @@ def _show_files(begun: Begun, record: StepRecord) -> None:
     before = agents.get()
     for one in asking:
         show(begun.spec.agent_id, one.opened, close_others=one.closes_others)
-    note_own_views(begun.spec.conversation_id, before, agents.get())
+    # What was cut in the returns is not in the window: the next run shows it in the head.
+    whole = return_limit_chars(begun.spec.window_tokens)
+    if all(len(one.text) <= whole for one in asking):
+        note_own_views(begun.spec.conversation_id, before, agents.get())
 
 
 def _store_retrievals(begun: Begun, record: StepRecord, step_seq: int) -> None:
