@@ -60,7 +60,7 @@ def _name(file: File) -> str:
 )
 async def open_files(arguments: Json, context: ToolContext) -> ToolOutcome:
     """Return the views; the checkpoint puts them into the prompt."""
-    requests = [one for one in arguments["file_requests"] if isinstance(one, dict)]
+    requests = arguments["file_requests"]
     close_others = bool(arguments.get("close_all_others"))
     if not requests and not close_others:
         raise ToolFailure("Name at least one file in file_requests.")
@@ -84,21 +84,11 @@ def _open(
     files = readable_files(context.agent_id)
     opened: dict[str, tuple[str, OpenedFile]] = {}
     for one in requests:
-        file = _find(files, str(one.get("file_name", "")))
-        start, length = _whole(one, "offset"), _whole(one, "length")
-        opened[file.id] = _name(file), view_of(agent, file, start=start or 1, length=length)
+        file = _find(files, one["file_name"])
+        start, length = one.get("offset") or 1, one.get("length")
+        opened[file.id] = _name(file), view_of(agent, file, start=start, length=length)
     closing = to_close(agent, list(opened), close_others=close_others)
     return list(opened.values()), names_of(closing)
-
-
-def _whole(request: Json, key: str) -> int | None:
-    value = request.get(key)
-    if value is None:
-        return None
-    try:
-        return max(int(value), 1)
-    except (TypeError, ValueError):
-        raise ToolFailure(f"{key} must be a whole number, not {value!r}.") from None
 
 
 def _find(files: Sequence[File], name: str) -> File:
