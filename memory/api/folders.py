@@ -131,7 +131,7 @@ def list_files(
     include_content: bool = False,
 ) -> list[dict[str, Any]]:
     rows = files.list_files(request.auth, folder_id, query=page.query(limit=1000))
-    return encode_files(rows, files.texts_of([row.id for row in rows]) if include_content else {})
+    return encode_files(rows, files.contents_of(rows) if include_content else {})
 
 
 @operation("GET", "/{folder_id}/files/{file_id}")

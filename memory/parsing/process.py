@@ -1,7 +1,7 @@
 """Parsing behind a wall: every file but short plain text is read in a process of its own."""
 
+import asyncio
 import json
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -22,40 +22,45 @@ _START = (
 )
 
 
-def read_file(path: Path, kind: FileKind) -> Parsed:
-    """Return what a file says. Blocks the calling thread; raises Unreadable."""
+async def read_file(path: Path, kind: FileKind) -> Parsed:
+    """Return what a file says. Raises Unreadable, or FileNotFoundError."""
     if kind.reader == "plain" and path.stat().st_size <= TRUSTED_BYTES:
-        return parse(path.read_bytes(), kind.reader, kind.cutting)
+        return await asyncio.to_thread(_parse_here, path, kind)
     with path.open("rb") as source, tempfile.TemporaryFile() as target:
-        code = _run(kind, source, target)
+        code = await _run(kind, source, target)
         target.seek(0)
-        return _read_answer(target.read(), code)
+        return await asyncio.to_thread(_read_answer, target, code)
 
 
-def _run(kind: FileKind, source: IO[bytes], target: IO[bytes]) -> int:
+def _parse_here(path: Path, kind: FileKind) -> Parsed:
+    return parse(path.read_bytes(), kind.reader, kind.cutting)
+
+
+async def _run(kind: FileKind, source: IO[bytes], target: IO[bytes]) -> int:
     limits = [str(settings.PARSE_TIMEOUT_S), str(settings.PARSE_MEMORY_BYTES)]
     program = [sys.executable, "-I", "-c", _START % "memory.parsing.child", str(ROOT)]
-    process = subprocess.Popen(
-        [*program, kind.reader, kind.cutting, *limits],
+    process = await asyncio.create_subprocess_exec(
+        *[*program, kind.reader, kind.cutting, *limits],
         stdin=source,
         stdout=target,
-        stderr=subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
         env={},  # nothing of the server's keys and passwords
     )
     try:
-        return process.wait(settings.PARSE_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
+        return await asyncio.wait_for(process.wait(), settings.PARSE_TIMEOUT_S)
+    except TimeoutError:
         raise Unreadable(
             f"Reading it was stopped after {settings.PARSE_TIMEOUT_S} seconds. Split it, or raise "
             "LETTA_PARSE_TIMEOUT_S."
         ) from None
     finally:
-        process.kill()
-        process.wait()
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
-def _read_answer(answer: bytes, code: int) -> Parsed:
-    head, _, text = answer.partition(b"\n")
+def _read_answer(target: IO[bytes], code: int) -> Parsed:
+    head, _, text = target.read().partition(b"\n")
     if code != 0 or not head:
         raise Unreadable(
             "Reading it took more time or memory than allowed, or it is damaged. Try a smaller or "

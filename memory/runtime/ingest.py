@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import threading
-from concurrent.futures import ThreadPoolExecutor
 
 from letta_site.core.aio import in_db, spawn
 from memory.logic.chunking import Chunk
@@ -18,8 +17,6 @@ READERS = 2
 IDLE_S = 60  # how long a reader sleeps when nobody wakes it: what another process took in
 SURPRISE = "Something went wrong inside the server. Its log says what, under the id of the file."
 
-# Parsers are waited for here: neither the event loop nor the threads of the database may wait.
-_threads = ThreadPoolExecutor(READERS, thread_name_prefix="parse")
 _busy: set[str] = set()
 _taking = threading.Lock()
 _bells: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
@@ -79,10 +76,8 @@ def _take() -> ingest.Job | None:
 
 
 async def _read(job: ingest.Job) -> None:
-    loop = asyncio.get_running_loop()
-    path = originals.path_of(job.file_id)
     try:
-        parsed = await loop.run_in_executor(_threads, read_file, path, job.kind)
+        parsed = await read_file(originals.path_of(job.file_id), job.kind)
     except Unreadable as refusal:
         await in_db(ingest.fail, job.file_id, str(refusal))
         return

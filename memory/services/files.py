@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from django.conf import settings
+
 from letta_site.core.aio import write
 from letta_site.core.errors import Conflict, NotFound, Unsupported
 from letta_site.core.ids import new_id
@@ -130,6 +132,16 @@ def list_files(actor: Actor, folder_id: str, *, query: PageQuery = NEWEST_FIRST)
     """Return a page of the files of a folder, with the folder. Raises NotFound."""
     get_folder(actor, folder_id)
     return page(File.objects.of(actor).select_related("folder").filter(folder_id=folder_id), query)
+
+
+def contents_of(files: Sequence[File]) -> dict[str, str]:
+    """Return what files say, by their ids: of a list as much as one file may have."""
+    wanted, size = [], 0
+    for file in files:
+        size += file.size
+        if size <= settings.MAX_FILE_BYTES or not wanted:
+            wanted.append(file.id)
+    return texts_of(wanted)
 
 
 def texts_of(file_ids: Sequence[str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import struct
@@ -29,7 +30,7 @@ def read(tmp_path: Path) -> Any:
         path.write_bytes(data.encode() if isinstance(data, str) else data)
         kind = kind_of(name, "application/octet-stream")
         assert kind is not None
-        return read_file(path, kind)
+        return asyncio.run(read_file(path, kind))
 
     return read
 
@@ -235,17 +236,14 @@ def test_pages_that_are_nested_by_the_thousand_are_read(read: Any) -> None:
 def test_the_parser_sees_nothing_of_the_servers_surroundings(
     read: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The child is asked through its own door: what it was started with is in /proc."""
-    from memory.parsing import process
-
     seen: dict[str, Any] = {}
-    real = process.subprocess.Popen
+    real = asyncio.create_subprocess_exec
 
-    def spy(*args: Any, **fields: Any) -> Any:
+    async def spy(*args: Any, **fields: Any) -> Any:
         seen.update(fields)
-        return real(*args, **fields)
+        return await real(*args, **fields)
 
-    monkeypatch.setattr(process.subprocess, "Popen", spy)
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", spy)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
     assert read("x.json", json.dumps({"a": 1})).text
     assert seen["env"] == {}
