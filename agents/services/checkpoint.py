@@ -219,8 +219,8 @@ def _show_files(begun: Begun, record: StepRecord) -> None:
     for one in asking:
         show(begun.spec.agent_id, one.opened, close_others=one.closes_others)
     # What was cut in the returns is not in the window: the next run shows it in the head.
-    whole = return_limit_chars(begun.spec.window_tokens)
-    if all(len(one.text) <= whole for one in asking):
+    limit = return_limit_chars(begun.spec.window_tokens)
+    if all(view.view in one.text[:limit] for one in asking for view in one.opened):
         note_own_views(begun.spec.conversation_id, before, agents.get())
 
 

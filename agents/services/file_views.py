@@ -69,7 +69,7 @@ def _listed(agent: Agent, folders: list[Folder], open_ids: Iterable[str]) -> dic
     rows = File.objects.filter(folder__in=folders, status="completed").annotate(place=place)
     rows = rows.filter(Q(place__lte=max(most, LEAST_LISTED)) | Q(pk__in=list(open_ids)))
     found: dict[str, list[File]] = defaultdict(list)
-    for row in rows.order_by("name", "id"):
+    for row in rows.select_related("folder").order_by("name", "id"):
         found[row.folder_id].append(row)
     return found
 
@@ -78,15 +78,14 @@ def _directory(folder: Folder, files: list[File], views: dict[str, AgentFile]) -
     count: int = getattr(folder, "ready", 0)
     return Directory(
         folder.name,
-        tuple(_listed_file(folder, file, views.get(file.id)) for file in files),
+        tuple(_listed_file(file, views.get(file.id)) for file in files),
         folder.description,
         folder.instructions,
         more=count - len(files),
     )
 
 
-def _listed_file(folder: Folder, file: File, view: AgentFile | None) -> ListedFile:
-    name = f"{folder.name}/{file.name}"
+def _listed_file(file: File, view: AgentFile | None) -> ListedFile:
     if view is None:
-        return ListedFile(name)
-    return ListedFile(name, True, view.view, view.accessed_at.timestamp())
+        return ListedFile(file.full_name)
+    return ListedFile(file.full_name, True, view.view, view.accessed_at.timestamp())

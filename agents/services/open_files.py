@@ -92,5 +92,5 @@ def open_first(agent: Agent, files: Sequence[File]) -> None:
 def names_of(file_ids: Sequence[str]) -> list[str]:
     """Return the names by which agents know files, in this order."""
     rows = File.objects.filter(pk__in=file_ids).select_related("folder")
-    found = {row.id: f"{row.folder.name}/{row.name}" for row in rows}
+    found = {row.id: row.full_name for row in rows}
     return [found[one] for one in file_ids if one in found]

@@ -9,7 +9,6 @@ from agents.wire.moments import stamp
 from agents.wire.queries import Page
 from letta_site.core.types import PageQuery
 from memory.models import File
-from memory.wire.folders import shown_name
 
 PREFIX = "file_agent-"
 DEFAULT_LIMIT = 100
@@ -60,7 +59,7 @@ def _attachment(file: File, view: AgentFile | None) -> Json:
     return {
         "id": file.id.replace("file-", PREFIX, 1),
         "file_id": file.id,
-        "file_name": shown_name(file),
+        "file_name": file.full_name,
         "folder_id": file.folder_id,
         "folder_name": file.folder.name,
         "is_open": is_open,
@@ -79,7 +78,7 @@ def encode_file_block(view: AgentFile, limit: int | None) -> Json:
     return {
         **nothing,
         "id": view.file_id.replace("file-", "block-", 1),
-        "label": shown_name(view.file),
+        "label": view.file.full_name,
         "value": view.view,
         "limit": limit,
         "description": None,

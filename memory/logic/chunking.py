@@ -53,8 +53,7 @@ def chunk(text: str, kind: Kind, *, size: int = CHUNK_CHARS) -> list[Chunk]:
         if start == end:
             continue
         begin = _stepped_back(text, start, max(start - overlap, before)) if chunks else start
-        line += text.count("\n", counted, begin) if begin >= counted else 0
-        line -= text.count("\n", begin, counted) if begin < counted else 0
+        line += text.count("\n", counted, begin)
         counted, before = begin, start
         chunks.append(Chunk(begin, end, line))
     return chunks

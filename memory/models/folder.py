@@ -66,6 +66,11 @@ class File(Owned):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def full_name(self) -> str:
+        """The name by which clients and agents know it: its folder's, a slash, its own."""
+        return f"{self.folder.name}/{self.name}"
+
 
 class FileText(models.Model):
     """What a file says, apart from its row: lists of files must not carry it."""

@@ -81,6 +81,7 @@ def _place(file: File, duplicate: Handling) -> Stored:
             return Stored(found, skipped=True)
         if duplicate == "replace":
             _delete(File.objects.filter(folder_id=file.folder_id, name=name))
+            touch_folder(file.folder_id)
         file.name = numbered_name(name, _taken(file.folder_id, name))
         file.save(force_insert=True)
     return Stored(file)
@@ -136,7 +137,8 @@ def list_files(actor: Actor, folder_id: str, *, query: PageQuery = NEWEST_FIRST)
 
 def contents_of(files: Sequence[File]) -> dict[str, str]:
     """Return what files say, by their ids: of a list as much as one file may have."""
-    wanted, size = [], 0
+    wanted: list[str] = []
+    size = 0
     for file in files:
         size += file.size
         if size <= settings.MAX_FILE_BYTES or not wanted:

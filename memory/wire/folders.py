@@ -83,11 +83,6 @@ def _embedding_config(row: Folder) -> dict[str, Any]:
     return known
 
 
-def shown_name(row: File) -> str:
-    """Return the name by which clients and agents know a file: its folder's, a slash, its own."""
-    return f"{row.folder.name}/{row.name}"
-
-
 def encode_file(row: File, *, content: str | None = None) -> dict[str, Any]:
     """Return a file; it must come with its folder."""
     stored = row.chunks_stored if row.status != "completed" else row.total_chunks
@@ -95,7 +90,7 @@ def encode_file(row: File, *, content: str | None = None) -> dict[str, Any]:
         "id": row.id,
         "source_id": row.folder_id,
         "folder_id": row.folder_id,
-        "file_name": shown_name(row),
+        "file_name": row.full_name,
         "original_file_name": row.original_name,
         "file_path": None,
         "file_type": row.media_type,
@@ -128,7 +123,7 @@ def encode_chunk(row: FileChunk) -> dict[str, Any]:
         "source_id": row.folder_id,
         "folder_id": row.folder_id,
         "file_id": row.file_id,
-        "file_name": shown_name(row.file),
+        "file_name": row.file.full_name,
         "archive_id": None,
         "metadata": {"line": row.line},
         "tags": None,
@@ -168,8 +163,7 @@ def encode_stats(rows: Sequence[Stats]) -> dict[str, Any]:
 
 def _stats(row: Stats) -> dict[str, Any]:
     files = [
-        {"file_id": one.id, "file_name": f"{row.folder.name}/{one.name}", "file_size": one.size}
-        for one in row.files
+        {"file_id": one.id, "file_name": one.full_name, "file_size": one.size} for one in row.files
     ]
     return {
         "source_id": row.folder.id,

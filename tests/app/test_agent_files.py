@@ -1,92 +1,34 @@
-"""Folders of agents: attaching, open files, the three tools, and what the model sees of it all."""
+"""Folders of agents: attaching, open files, and what the prompt shows of them."""
 
 from __future__ import annotations
 
-import asyncio
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from agents.models import Agent, AgentFile, Conversation, Message
-from letta_site.core.aio import in_db
-from letta_site.core.clock import now
+from agents.models import Agent
 from letta_site.core.ids import new_id
 from letta_site.core.types import Actor
-from memory.models import Retrieval
 from memory.services.folders import create_folder
-from tests.app.posting import play, post, send
+from tests.app.posting import send
+from tests.app.reading import (
+    LINES,
+    attach,
+    files_dir,
+    files_of,
+    folder,
+    head_of,
+    make,
+    open_names,
+    provider_at_hand,
+    reader,
+    tool_names,
+)
 from tests.app.uploading import add, upload
-from tests.fakes.openai_replies import Call, Reply
-from tests.fakes.openai_server import FakeOpenAI
 
+__all__ = ["files_dir", "folder", "make", "provider_at_hand", "reader"]
 pytestmark = pytest.mark.django_db(transaction=True)
 TOOLS = {"open_files", "grep_files", "semantic_search_files"}
-LINES = "\n".join(f"line {n}" for n in range(1, 101))
-
-
-@pytest.fixture(autouse=True)
-def _own_surroundings(settings: Any, tmp_path: Any, fake_openai: FakeOpenAI) -> None:
-    settings.FILES_DIR = tmp_path / "files"
-    settings.PROVIDER_VARIABLES = {
-        "OPENAI_API_KEY": "sk-test",
-        "OPENAI_BASE_URL": fake_openai.base_url,
-    }
-    settings.LLM_TRIES = 1
-
-
-@pytest.fixture
-def folder(api: Any) -> Any:
-    return api.send("POST", "/v1/folders/", {"name": "docs", "instructions": "Cite it."}).json()
-
-
-@pytest.fixture
-def make(api: Any) -> Any:
-    def make(**fields: Any) -> Any:
-        answer = api.send("POST", "/v1/agents/", {"model": "openai/gpt-4o-mini", **fields})
-        assert answer.status_code == 200, answer.content
-        return answer.json()
-
-    return make
-
-
-@pytest.fixture
-def reader(api: Any, make: Any, folder: Any) -> Any:
-    """An agent with the folder attached."""
-    return attach(api, make(), folder)
-
-
-def attach(api: Any, agent: Any, folder: Any, era: str = "folders", what: str = "attach") -> Any:
-    answer = api.send("PATCH", f"/v1/agents/{agent['id']}/{era}/{what}/{folder['id']}")
-    assert answer.status_code == 200, answer.content
-    return answer.json()
-
-
-def tool_names(state: Any) -> set[str]:
-    return {tool["name"] for tool in state["tools"]}
-
-
-def head_of(agent: Any) -> str:
-    talk = Conversation.objects.get(agent_id=agent["id"], is_default=True)
-    return str(Message.objects.get(pk=talk.system_message_id).content[0]["text"])
-
-
-def files_of(api: Any, agent: Any, **query: Any) -> Any:
-    return api.get(f"/v1/agents/{agent['id']}/files", query).json()
-
-
-def open_names(api: Any, agent: Any) -> set[str]:
-    return {one["file_name"] for one in files_of(api, agent, is_open="true")["files"]}
-
-
-def run(api: Any, agent: Any, tool: str, **arguments: Any) -> Any:
-    """Run a tool by hand and return what it gave, or its error."""
-
-    async def scenario() -> Any:
-        return await post(f"/v1/agents/{agent['id']}/tools/{tool}/run", {"args": arguments})
-
-    said = play(scenario).json()
-    return said["func_return"] if said["status"] == "success" else said["stderr"][0]
 
 
 @pytest.mark.parametrize("era", ["folders", "sources"])
@@ -141,7 +83,8 @@ def test_folders_at_creation_and_by_a_change(api: Any, make: Any, folder: Any) -
 
 
 def test_the_prompt_shows_folders_and_open_files(api: Any, reader: Any, folder: Any) -> None:
-    assert '<directory name="docs">\n<instructions>Cite it.</instructions>' in head_of(reader)
+    folder_head = '<directory name="docs">\n<description>My notes</description>\n<instructions>'
+    assert folder_head in head_of(reader)
     add(api, folder["id"], "a.md", "The crane is yellow.")
     send(reader["id"], {"input": "hello"})
     head = head_of(reader)
@@ -252,168 +195,3 @@ def test_a_stranger_sees_nothing(api: Any, make: Any, folder: Any, stranger: Act
         assert api.get(f"{path}/{tail}").status_code == 404
     for tail in (f"folders/attach/{folder['id']}", "files/close-all"):
         assert api.send("PATCH", f"{path}/{tail}").status_code == 404
-
-
-# --- the tools -------------------------------------------------------------------------------
-
-
-def test_open_files_shows_a_part(api: Any, reader: Any, folder: Any) -> None:
-    add(api, folder["id"], "a.txt", LINES)
-    wanted = [{"file_name": "docs/a.txt", "offset": 50, "length": 2}]
-    said = run(api, reader, "open_files", file_requests=wanted)
-    view = "[Viewing lines 50 to 51 (out of 100 lines)]\n50: line 50\n51: line 51"
-    assert said == f"Opened 1 file.\n\ndocs/a.txt\n{view}"
-    (one,) = files_of(api, reader)["files"]
-    assert (one["start_line"], one["end_line"], one["visible_content"]) == (50, 51, view)
-    assert f"<value>\n{view}\n</value>" in head_of(reader)
-
-
-def test_open_files_by_the_bare_name_and_close_the_others(
-    api: Any, reader: Any, folder: Any
-) -> None:
-    for name in "ab":
-        add(api, folder["id"], f"{name}.txt", name)
-    said = run(
-        api, reader, "open_files", file_requests=[{"file_name": "a.txt"}], close_all_others=True
-    )
-    assert "Closed: docs/b.txt." in said
-    assert open_names(api, reader) == {"docs/a.txt"}
-
-
-def test_open_files_tells_what_is_wrong(api: Any, reader: Any, folder: Any) -> None:
-    add(api, folder["id"], "a.txt", "x")
-
-    def asked(*requests: Any) -> str:
-        return str(run(api, reader, "open_files", file_requests=list(requests)))
-
-    assert "There is no file 'b.txt'. There are: docs/a.txt." in asked({"file_name": "b.txt"})
-    assert "At most 10 files" in asked(*[{"file_name": f"{n}"} for n in range(11)])
-    assert "do not fit" in asked({"file_name": "a.txt", "offset": "top"})
-    other = api.send("POST", "/v1/folders/", {"name": "more"}).json()
-    add(api, other["id"], "a.txt", "y")
-    attach(api, reader, other)
-    assert "Several files" in asked({"file_name": "a.txt"})
-
-
-def test_grep_by_the_page(api: Any, reader: Any, folder: Any) -> None:
-    add(api, folder["id"], "a.txt", LINES)
-    add(api, folder["id"], "b.py", "line = 1")
-    said = run(api, reader, "grep_files", pattern=r"^LINE \d+$", context_lines=0)
-    assert said.startswith("Matches 1 to 20:\n\ndocs/a.txt, line 1\n> 1: line 1\n\n")
-    assert said.endswith("There are more matches: call again with offset=20.")
-    last = run(api, reader, "grep_files", pattern=r"^line \d+$", offset=80)
-    assert last.startswith("Matches 81 to 100:") and "more matches" not in last
-    assert "  99: line 99\n> 100: line 100" in last
-    only = run(api, reader, "grep_files", pattern="line", include="*.py")
-    assert only == "Matches 1 to 1:\n\ndocs/b.py, line 1\n> 1: line = 1"
-    assert run(api, reader, "grep_files", pattern="nothing") == "No matches in 2 files."
-    assert "not understood" in run(api, reader, "grep_files", pattern="(")
-
-
-def test_a_pattern_that_explodes_elsewhere_stops_nobody(api: Any, reader: Any, folder: Any) -> None:
-    add(api, folder["id"], "a.txt", "a" * 50_000 + "!")
-    longest = 0.0
-
-    async def heartbeat(done: asyncio.Event) -> None:
-        nonlocal longest
-        loop = asyncio.get_running_loop()
-        while not done.is_set():
-            before = loop.time()
-            await asyncio.sleep(0.01)
-            longest = max(longest, loop.time() - before)
-
-    async def scenario() -> Any:
-        done = asyncio.Event()
-        beating = asyncio.create_task(heartbeat(done))
-        path = f"/v1/agents/{reader['id']}/tools/grep_files/run"
-        answer = await post(path, {"args": {"pattern": r"^(a+)+$"}})
-        done.set()
-        await beating
-        return answer
-
-    assert play(scenario).json()["func_return"] == "No matches in 1 files."
-    assert longest < 10  # a backtracking engine would not come back at all
-
-
-def test_search_finds_a_passage_of_the_agents_folders_only(
-    api: Any, reader: Any, folder: Any
-) -> None:
-    add(api, folder["id"], "a.md", "# Machines\n\nThe crane is yellow.")
-    other = api.send("POST", "/v1/folders/", {"name": "more"}).json()
-    add(api, other["id"], "b.md", "A yellow crane that nobody may see.")
-    said = run(api, reader, "semantic_search_files", query="yellow cranes")
-    assert said == "docs/a.md, from line 1:\n# Machines\n\nThe crane is yellow."
-    assert run(api, reader, "semantic_search_files", query="zebra") == "Nothing was found."
-
-
-# --- within runs -----------------------------------------------------------------------------
-
-
-def test_a_search_is_on_record(reader: Any, api: Any, folder: Any, fake_openai: FakeOpenAI) -> None:
-    add(api, folder["id"], "a.md", "The crane is yellow.")
-    fake_openai.push(Reply(calls=(Call("semantic_search_files", {"query": "crane"}),)))
-    fake_openai.push("It is yellow.")
-    send(reader["id"], {"input": "What colour?"})
-    record = Retrieval.objects.get()
-    assert (record.kind, record.query, len(record.hits)) == ("files", "crane", 1)
-
-
-def test_the_head_holds_still_when_the_agent_itself_opens_a_file(
-    reader: Any, api: Any, folder: Any, fake_openai: FakeOpenAI
-) -> None:
-    add(api, folder["id"], "a.txt", LINES)
-    send(reader["id"], {"input": "hello"})
-    wanted = [{"file_name": "docs/a.txt", "offset": 70, "length": 1}]
-    fake_openai.push(Reply(calls=(Call("open_files", {"file_requests": wanted}),)))
-    fake_openai.push("Line seventy.")
-    fake_openai.push("Again.")
-    before = len(fake_openai.chats)
-    send(reader["id"], {"input": "Read line 70."})
-    send(reader["id"], {"input": "And again."})
-    heads = {chat["messages"][0]["content"] for chat in fake_openai.chats[before:]}
-    assert len(heads) == 1
-    last = fake_openai.chats[-1]["messages"]
-    assert any("70: line 70" in str(message.get("content")) for message in last[1:])
-    (one,) = files_of(api, reader)["files"]
-    assert (one["start_line"], one["end_line"]) == (70, 70)
-    # When the provider has forgotten the prompt anyway, the head follows.
-    past = now() - timedelta(hours=1)
-    Agent.objects.filter(pk=reader["id"]).update(last_run_completion=past)
-    send(reader["id"], {"input": "Later."})
-    assert "70: line 70" in head_of(reader)
-
-
-def test_what_others_change_shows_in_the_next_run(
-    reader: Any, api: Any, folder: Any, fake_openai: FakeOpenAI
-) -> None:
-    send(reader["id"], {"input": "hello"})
-    add(api, folder["id"], "a.txt", "The crane is yellow.")
-    send(reader["id"], {"input": "hello"})
-    assert "The crane is yellow." in fake_openai.chats[-1]["messages"][0]["content"]
-    file_id = files_of(api, reader)["files"][0]["file_id"]
-    api.send("DELETE", f"/v1/folders/{folder['id']}/{file_id}")
-    send(reader["id"], {"input": "hello"})
-    assert "crane" not in fake_openai.chats[-1]["messages"][0]["content"]
-    assert not AgentFile.objects.exists()
-    api.send("PATCH", f"/v1/folders/{folder['id']}", {"instructions": "Never guess."})
-    send(reader["id"], {"input": "hello"})
-    assert "Never guess." in fake_openai.chats[-1]["messages"][0]["content"]
-
-
-def test_folders_cost_an_agent_with_them_one_statement(
-    owner: Actor, reader: Any, make: Any, api: Any, folder: Any
-) -> None:
-    from django.db import connection
-
-    from tests.app.test_statements import statements_of
-
-    if connection.vendor != "sqlite":
-        pytest.skip("elsewhere a hop may be served by any of several connections")
-    for n in range(12):
-        add(api, folder["id"], f"{n}.txt", "x")
-    plain = Agent.objects.get(pk=make()["id"])
-    attached = Agent.objects.get(pk=reader["id"])
-    for agent in (plain, attached):
-        asyncio.run(in_db(lambda: None))
-        statements_of(owner, agent)
-    assert len(statements_of(owner, attached)) == len(statements_of(owner, plain)) + 1

@@ -6,14 +6,38 @@ import asyncio
 import zlib
 from collections.abc import Sequence
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
+import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from docx import Document
 from openpyxl import Workbook
 from pptx import Presentation
 
 from memory.runtime import ingest
+
+
+@pytest.fixture(autouse=True)
+def files_dir(settings: Any, tmp_path: Path) -> Path:
+    """A folder of this test alone for the bytes of files; in force where it is imported."""
+    settings.FILES_DIR = tmp_path / "files"
+    settings.FILES_DIR.mkdir()
+    folder: Path = settings.FILES_DIR
+    return folder
+
+
+@pytest.fixture
+def folder(api: Any) -> Any:
+    """The folder `docs`, as the API shows it."""
+    body = {"name": "docs", "description": "My notes", "instructions": "Cite it."}
+    made = api.send("POST", "/v1/folders/", body)
+    assert made.status_code == 200, made.content
+    return made.json()
+
+
+def originals_on_disk(files_dir: Path) -> list[str]:
+    return sorted(path.name for path in files_dir.iterdir())
 
 
 def upload(api: Any, folder_id: str, name: str, data: bytes | str, /, **query: str) -> Any:

@@ -35,10 +35,6 @@ _REQUEST: Json = {
 }
 
 
-def _name(file: File) -> str:
-    return f"{file.folder.name}/{file.name}"
-
-
 @builtin(
     "open_files",
     FILES_CORE,
@@ -86,14 +82,14 @@ def _open(
     for one in requests:
         file = _find(files, one["file_name"])
         start, length = one.get("offset") or 1, one.get("length")
-        opened[file.id] = _name(file), view_of(agent, file, start=start, length=length)
+        opened[file.id] = file.full_name, view_of(agent, file, start=start, length=length)
     closing = to_close(agent, list(opened), close_others=close_others)
     return list(opened.values()), names_of(closing)
 
 
 def _find(files: Sequence[File], name: str) -> File:
     """Return the file of this name, with or without its folder before it."""
-    exact = [file for file in files if _name(file) == name]
+    exact = [file for file in files if file.full_name == name]
     found = exact or [file for file in files if file.name == name]
     if len(found) == 1:
         return found[0]
@@ -103,7 +99,7 @@ def _find(files: Sequence[File], name: str) -> File:
 
 
 def _some(files: Sequence[File]) -> str:
-    names = [_name(file) for file in files[:NAMES_SHOWN]]
+    names = [file.full_name for file in files[:NAMES_SHOWN]]
     return ", ".join(names) + (" and more" if len(files) > NAMES_SHOWN else "")
 
 
@@ -144,7 +140,9 @@ async def grep_files(arguments: Json, context: ToolContext) -> ToolOutcome:
 def _included(files: Sequence[File], include: str | None) -> list[File]:
     if not include:
         return list(files)
-    return [file for file in files if fnmatch(_name(file), include) or fnmatch(file.name, include)]
+    return [
+        file for file in files if fnmatch(file.full_name, include) or fnmatch(file.name, include)
+    ]
 
 
 def _batches(files: Sequence[File]) -> Iterator[list[File]]:
@@ -175,7 +173,7 @@ class _Grep:
         for file in files:
             text = texts.get(file.id, "")
             for match in matches(text, pattern, context=around, deadline=deadline):
-                self.found.append((_name(file), match))
+                self.found.append((file.full_name, match))
                 if len(self.found) >= self._wanted:
                     return True
         return False
@@ -223,7 +221,7 @@ async def semantic_search_files(arguments: Json, context: ToolContext) -> ToolOu
     )
     if not chunks:
         return ToolOutcome("Nothing was found.", retrieval=record)
-    parts = [f"{_name(one.file)}, from line {one.line}:\n{one.text}" for one, _ in chunks]
+    parts = [f"{one.file.full_name}, from line {one.line}:\n{one.text}" for one, _ in chunks]
     return ToolOutcome("\n\n---\n\n".join(parts), retrieval=record)
 
 
