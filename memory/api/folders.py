@@ -89,8 +89,8 @@ def get_folder(request: HttpRequest, folder_id: FolderId) -> dict[str, Any]:
 
 @operation("PATCH", "/{folder_id}")
 def update_folder(request: HttpRequest, folder_id: FolderId, given: UpdateFolder) -> dict[str, Any]:
-    changes = given.model_dump(exclude_none=True)
-    return encode_folder(folders.update_folder(request.auth, folder_id, changes=changes))
+    row = folders.update_folder(request.auth, folder_id, changes=given.fields())
+    return encode_folder(row)
 
 
 @operation("DELETE", "/{folder_id}")

@@ -4,7 +4,8 @@ from django.db import models
 
 
 class SearchEntry(models.Model):
-    """A text that can be found. `scope_id` is the agent of a message, the archive of a passage.
+    """A text that can be found. `scope_id` is the agent of a message, the archive of a passage,
+    the folder of a piece of a file.
 
     The full-text index beside it is made by migration 0002: FTS5 on SQLite, tsvector on
     PostgreSQL.

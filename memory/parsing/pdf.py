@@ -1,11 +1,15 @@
 """PDF, page by page."""
 
+import unicodedata
 from io import BytesIO
 
 from pypdf import PdfReader
 from pypdf.errors import PyPdfError
 
 from memory.parsing.base import Unreadable, joined
+
+# Typesetting joins letters into one sign; nobody searches for that.
+_LIGATURES = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)}
 
 
 def read(data: bytes) -> str:
@@ -17,7 +21,7 @@ def read(data: bytes) -> str:
         reader = PdfReader(BytesIO(data))
         if reader.is_encrypted and not reader.decrypt(""):
             raise Unreadable("It is protected by a password. Upload it without one.")
-        pages = [page.extract_text() for page in reader.pages]
+        pages = [page.extract_text().translate(_LIGATURES) for page in reader.pages]
     except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise Unreadable(f"It is not a PDF that can be read: {error}") from None
     if not any(page.strip() for page in pages):

@@ -34,14 +34,19 @@ class CreateFolder(BaseModel):
 
     def fields(self) -> dict[str, Any]:
         """Return what was sent, under the stored names."""
-        given = self.model_dump(exclude_none=True, exclude={"embedding_chunk_size"})
-        config = given.get("embedding_config")
-        if config and not self.embedding:
-            given["embedding"] = config.get("handle") or config.get("embedding_model")
+        given = _named(self.model_dump(exclude_none=True, exclude={"embedding_chunk_size"}))
         if self.embedding_chunk_size:
             size = {"embedding_chunk_size": self.embedding_chunk_size}
-            given["embedding_config"] = {**(config or {}), **size}
+            given["embedding_config"] = {**given.get("embedding_config", {}), **size}
         return given
+
+
+def _named(given: dict[str, Any]) -> dict[str, Any]:
+    """Return fields with the model's name, also where only the old kind of config tells it."""
+    config = given.get("embedding_config")
+    if not config or given.get("embedding"):
+        return given
+    return {**given, "embedding": config.get("handle") or config.get("embedding_model")}
 
 
 class UpdateFolder(BaseModel):
@@ -52,6 +57,10 @@ class UpdateFolder(BaseModel):
     instructions: str | None = None
     metadata: dict[str, Any] | None = None
     embedding_config: dict[str, Any] | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """Return what was sent, under the stored names."""
+        return _named(self.model_dump(exclude_none=True))
 
 
 def encode_folder(row: Folder) -> dict[str, Any]:

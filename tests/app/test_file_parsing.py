@@ -56,6 +56,14 @@ def test_pdf(read: Any) -> None:
     assert text == "[Page 1]\nPage one\n\n[Page 2]\nPage two"
 
 
+def test_letters_that_a_pdf_joins_are_letters_again(read: Any) -> None:
+    joined = pdf("eld").replace(
+        b"/BaseFont /Helvetica",
+        b"/BaseFont /Helvetica /Encoding << /Type /Encoding /Differences [101 /fi] >>",
+    )
+    assert "fild" in read("x.pdf", joined).text
+
+
 def test_html(read: Any) -> None:
     page = (
         "<html><head><title>T</title><style>p{}</style></head><body><script>alert(1)</script>"

@@ -70,6 +70,9 @@ def test_an_embedding_model_is_kept(api):
     old = {"embedding_model": "m", "embedding_endpoint_type": "ollama", "embedding_dim": 3}
     made = api.send("POST", "/v1/sources/", {"name": "y", "embedding_config": old}).json()
     assert made["embedding_config"].items() >= old.items()
+    path, change = f"/v1/sources/{made['id']}", {"embedding_config": {"handle": "openai/large"}}
+    changed = api.send("PATCH", path, change).json()["embedding_config"]
+    assert (changed["handle"], changed["embedding_model"]) == ("openai/large", "large")
 
 
 def test_pieces_are_listed_and_found(api, owner, folder):
