@@ -1,7 +1,5 @@
 """Batches: /v1/messages/batches."""
 
-from dataclasses import replace
-
 from django.http import HttpRequest
 from ninja import Query
 
@@ -32,11 +30,7 @@ async def create_batch(request: HttpRequest, given: CreateBatch) -> Json:
         await in_db(message_lists.agent_type_of, request.auth, one.agent_id)
         whole = run_input(one.agent_id, one, run_type="batch")
         wanted.append(await with_pictures(whole))
-    batch = await in_db(batches.create_batch, request.auth, callback_url=given.callback_url)
-    for one in wanted:
-        # A batch is new by itself: what was sent before is no reason to leave anything out.
-        ours = replace(one, batch_id=batch.id, otid=None, background=True)
-        await runner.accept(request.auth, ours)
+    batch = await runner.accept_batch(request.auth, wanted, callback_url=given.callback_url)
     return (await in_db(_shown, [batch]))[0]
 
 

@@ -5,7 +5,7 @@ import asyncio
 from agents.runtime import callbacks, cancel
 from agents.runtime.runner import enqueue, is_queued
 from agents.services import health
-from agents.services.callbacks import list_uncalled
+from agents.services.callbacks import release_uncalled
 from agents.services.runs import list_waiting, resume_interrupted
 from letta_site.core.aio import in_db
 from letta_site.core.openai_client import warm_up
@@ -20,7 +20,7 @@ async def start() -> None:
     """
     asyncio.get_running_loop().run_in_executor(None, warm_up)
     await in_db(resume_interrupted)
-    for run_id in await in_db(list_uncalled):
+    for run_id in await in_db(release_uncalled):
         callbacks.start(run_id)
     for ref, seq in await in_db(list_waiting):
         enqueue(ref, seq)

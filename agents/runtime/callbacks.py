@@ -8,8 +8,8 @@ from django.conf import settings
 
 from agents.models import Run
 from agents.services.callbacks import (
-    load_ended,
-    load_ended_batch,
+    claim_ended,
+    claim_ended_batch,
     store_batch_outcome,
     store_outcome,
 )
@@ -36,12 +36,12 @@ def start(run_id: str) -> None:
 
 async def call_back(run_id: str) -> None:
     """Post the result of a run to where its sender wants it, and store the outcome."""
-    found = await in_db(load_ended, run_id)
+    found = await in_db(claim_ended, run_id)
     if found:
         run, messages = found
         told = await _post(run.callback_url or "", _source[0]()(run, messages))
         await in_db(store_outcome, run_id, *told)
-    batch = await in_db(load_ended_batch, run_id)
+    batch = await in_db(claim_ended_batch, run_id)
     if batch:
         ended = "cancelled" if batch.cancelled_at else "completed"
         told = await _post(batch.callback_url or "", {"job_id": batch.id, "status": ended})

@@ -6,6 +6,7 @@ It alone iterates the engine, in a task of its own: a client that leaves only st
 import asyncio
 import heapq
 import logging
+from collections.abc import Sequence
 from contextlib import aclosing
 
 from agents.engine.approvals import PENDING, PendingApproval
@@ -13,12 +14,14 @@ from agents.engine.events import Failure, RunFinished, RunStarted
 from agents.engine.loop import run_agent
 from agents.engine.ports import Ports
 from agents.llm.choose import Exchange
+from agents.models import Batch
 from agents.runtime import bus, callbacks, cancel, recording
 from agents.runtime.ears import Ear, Replayed
 from agents.runtime.followups import follow_up
 from agents.runtime.messenger import RunMessenger, messenger_of
 from agents.services import approvals, resends, runs
 from agents.services.admission import Admission, admit_run
+from agents.services.batches import open_batch
 from agents.services.checkpoint import RunLedger
 from agents.services.neighbours import name_of
 from agents.services.snapshot import Begun, begin_run
@@ -59,11 +62,26 @@ async def accept(actor: Actor, given: RunInput) -> RunRef:
     return admitted.ref
 
 
+async def accept_batch(
+    actor: Actor, wanted: Sequence[RunInput], *, callback_url: str | None
+) -> Batch:
+    """Accept many requests at once, all of them or none, and queue them."""
+    batch, admissions = await in_db(open_batch, actor, wanted, callback_url=callback_url)
+    for admitted in admissions:
+        await _interrupt(actor, admitted)
+        _enqueue_new(admitted)
+    return batch
+
+
 async def _admit(actor: Actor, given: RunInput) -> Admission:
     admitted = await in_db(admit_run, actor, given)
+    await _interrupt(actor, admitted)
+    return admitted
+
+
+async def _interrupt(actor: Actor, admitted: Admission) -> None:
     for run_id in admitted.interrupts:
         await _cancel_one(actor, run_id)
-    return admitted
 
 
 def _enqueue_new(admitted: Admission) -> None:

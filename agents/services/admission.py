@@ -38,7 +38,7 @@ def admit_run(actor: Actor, given: RunInput) -> Admission:
             raise Conflict(
                 "Another request is at work in this conversation.",
                 todo="Wait for its end, cancel it, or send with when_busy=queue.",
-                run_id=active[0],
+                run_id=active[-1],
             )
         run = insert_run(actor, conversation, given)
     return Admission(ref_of(run), run.seq, interrupts=tuple(active))
@@ -48,4 +48,4 @@ def _active_runs(conversation: Conversation, given: RunInput) -> list[str]:
     if given.when_busy == "queue":
         return []
     rows = Run.objects.filter(conversation_id=conversation.id, status__in=ACTIVE)
-    return list(rows.order_by("seq").values_list("id", flat=True))
+    return list(rows.order_by("-seq").values_list("id", flat=True))

@@ -1,8 +1,12 @@
 """Batches: requests to many agents, handed in together."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from agents.models import Batch, Message, Run
+from agents.services.admission import Admission, admit_run
 from agents.services.runs import ACTIVE
-from agents.types import Json
+from agents.types import Json, RunInput
 from letta_site.core.aio import write
 from letta_site.core.clock import now
 from letta_site.core.errors import Conflict, NotFound
@@ -10,15 +14,23 @@ from letta_site.core.paging import page
 from letta_site.core.types import Actor, PageQuery
 
 
-def create_batch(actor: Actor, *, callback_url: str | None = None) -> Batch:
-    """Store a batch, to which runs are then added."""
+def open_batch(
+    actor: Actor, wanted: Sequence[RunInput], *, callback_url: str | None = None
+) -> tuple[Batch, list[Admission]]:
+    """Store a batch and let all of its requests in, or none.
+
+    It is new by itself: that a request was sent before is no reason to leave it out.
+    Raises what `admit_run` does.
+    """
     with write():
-        return Batch.objects.create(
+        batch = Batch.objects.create(
             org_id=actor.org_id,
             callback_url=callback_url,
             created_by_id=actor.id,
             last_updated_by_id=actor.id,
         )
+        ours = [replace(one, batch_id=batch.id, otid=None, background=True) for one in wanted]
+        return batch, [admit_run(actor, one) for one in ours]
 
 
 def get_batch(actor: Actor, batch_id: str) -> Batch:
@@ -53,13 +65,15 @@ def list_batch_messages(
 
 
 def cancel_batch(actor: Actor, batch_id: str) -> list[Run]:
-    """Note that a batch is not wanted any more; return its runs that have not ended.
+    """Note that a batch is not wanted any more; return its runs that have not ended, latest first.
+
+    In that order a run that waits is cancelled before the one it waits for.
 
     Raises NotFound; Conflict when all of them have.
     """
     with write():
         batch = get_batch(actor, batch_id)
-        active = list(Run.objects.filter(batch=batch, status__in=ACTIVE).order_by("seq"))
+        active = list(Run.objects.filter(batch=batch, status__in=ACTIVE).order_by("-seq"))
         if not active:
             raise Conflict(f"Batch {batch_id} has ended.")
         Batch.objects.filter(pk=batch.pk).update(cancelled_at=now(), updated_at=now())

@@ -222,8 +222,11 @@ def close_waiting_run(actor: Actor, run_id: str, *, at: datetime) -> bool:
 
 
 def active_run_ids(actor: Actor, agent_id: str) -> list[str]:
-    """Return the ids of an agent's runs that have not ended, oldest first."""
-    rows = Run.objects.of(actor).filter(agent_id=agent_id, status__in=ACTIVE).order_by("seq")
+    """Return the ids of an agent's runs that have not ended, latest first.
+
+    In that order a run that waits is cancelled before the one it waits for.
+    """
+    rows = Run.objects.of(actor).filter(agent_id=agent_id, status__in=ACTIVE).order_by("-seq")
     return list(rows.values_list("id", flat=True))
 
 

@@ -61,7 +61,9 @@ def hook() -> Iterator[Hook]:
 def run_async(agent_id: str, body: Any) -> Any:
     async def scenario() -> Any:
         response = await post(f"/v1/agents/{agent_id}/messages/async", body)
-        while await in_db(Run.objects.filter(callback_sent_at=None).exists):
+        while await in_db(
+            Run.objects.filter(callback_status_code=None, callback_error=None).exists
+        ):
             await asyncio.sleep(0.02)
         return response.json()
 
@@ -134,13 +136,15 @@ def test_a_callback_that_was_due_is_made_after_a_restart(
 ) -> None:
     settings.ALLOW_PRIVATE_CALLBACKS = True
     run_async(agent["id"], {"callback_url": hook.url, **HELLO})
-    Run.objects.update(callback_sent_at=None)
+    Run.objects.update(callback_status_code=None)
 
     async def scenario() -> None:
         await boot.start()
         while len(hook.told) < 2:
             await asyncio.sleep(0.02)
-        while await in_db(Run.objects.filter(callback_sent_at=None).exists):
+        while await in_db(
+            Run.objects.filter(callback_status_code=None, callback_error=None).exists
+        ):
             await asyncio.sleep(0.02)
 
     play(scenario)
@@ -159,7 +163,9 @@ def test_a_batch_calls_back_once_at_its_end(
 
     async def scenario() -> Any:
         made = (await post("/v1/messages/batches", body)).json()
-        while await in_db(Batch.objects.filter(callback_sent_at=None).exists):
+        while await in_db(
+            Batch.objects.filter(callback_status_code=None, callback_error=None).exists
+        ):
             await asyncio.sleep(0.02)
         return made
 
