@@ -19,6 +19,7 @@ from agents.services.agents import get_agent
 from agents.services.columns import check_columns
 from agents.services.folder_links import replace_folders
 from agents.services.kit import block_views
+from agents.services.open_files import refit
 from agents.services.prompts import refresh_prompt
 from agents.services.tool_seed import ensure_base_tools
 from agents.services.tools import get_tool, tools_by_id
@@ -27,6 +28,8 @@ from letta_site.core.aio import write
 from letta_site.core.errors import NotFound
 from letta_site.core.types import Actor
 from memory.services.storable import storable_json
+
+FILE_LIMITS = frozenset(("max_files_open", "per_file_view_window_char_limit"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,8 @@ def _replace_links(actor: Actor, agent: Agent, changes: AgentChanges) -> None:
         _ask_first(actor, agent, [tool for tool in tools if tool.id not in had])
     if changes.folder_ids is not None:
         replace_folders(actor, agent, changes.folder_ids)
+    if agent.files_version and FILE_LIMITS & set(changes.fields):
+        refit(agent)
     if changes.tags is not None:
         set_tags(agent, changes.tags)
     if changes.secrets is not None:

@@ -71,6 +71,21 @@ def close(agent_id: str, file_ids: Iterable[str] | None = None) -> list[str]:
     return closed
 
 
+def refit(agent: Agent) -> None:
+    """Make what is open fit the agent's limits, when those have become smaller.
+
+    Call it inside `aio.write()`.
+    """
+    close(agent.id, to_close(agent, ()))
+    limit = view_limit_chars(agent)
+    for row in AgentFile.objects.filter(agent=agent, is_open=True).select_related("file"):
+        if len(row.view) > limit:
+            fitted = view_of(agent, row.file, start=row.start_line)
+            row.view, row.end_line = fitted.view, fitted.end
+            row.save(update_fields=["view", "end_line"])
+    agent.refresh_from_db(fields=["files_version"])
+
+
 def raise_version(agent_ids: Iterable[str]) -> None:
     """Note that what agents see of their files has changed."""
     rows = Agent.objects.filter(pk__in=list(agent_ids))

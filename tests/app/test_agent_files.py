@@ -144,6 +144,18 @@ def test_a_view_is_as_long_as_the_agent_allows(api: Any, make: Any, folder: Any)
     assert one["visible_content"].endswith("\n6: line 6")
 
 
+def test_smaller_limits_hold_at_once(api: Any, reader: Any, folder: Any) -> None:
+    for name in "abc":
+        add(api, folder["id"], f"{name}.txt", LINES)
+    assert len(open_names(api, reader)) == 3
+    body = {"max_files_open": 2, "per_file_view_window_char_limit": 60}
+    assert api.send("PATCH", f"/v1/agents/{reader['id']}", body).status_code == 200
+    assert open_names(api, reader) == {"docs/b.txt", "docs/c.txt"}
+    shown = [one["end_line"] for one in files_of(api, reader, is_open="true")["files"]]
+    assert shown == [6, 6]
+    assert "7: line 7" not in head_of(reader) and "6: line 6" in head_of(reader)
+
+
 def test_open_files_leave_room_in_a_small_window(api: Any, make: Any, folder: Any) -> None:
     for n in range(5):
         add(api, folder["id"], f"{n}.txt", "words and more words\n" * 700)
