@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
 from typing import Any
 
-from agents.models import Agent
+from agents.models import Agent, AgentFolder
 from agents.services.file_views import max_files_open
 from agents.services.open_files import names_of, readable_files, to_close, view_of
 from agents.tools.base import FILES_CORE, ToolFailure, builtin, integer, string
@@ -226,7 +226,7 @@ async def semantic_search_files(arguments: Json, context: ToolContext) -> ToolOu
 
 
 def _search(context: ToolContext, query: str, limit: int) -> list[tuple[FileChunk, float]]:
-    links = Agent.folders.through.objects.filter(agent_id=context.agent_id)
+    links = AgentFolder.objects.filter(agent_id=context.agent_id)
     folder_ids = list(links.values_list("folder_id", flat=True))
     if not folder_ids:
         return []
