@@ -25,6 +25,7 @@ from letta_site.core.errors import (
     NotReady,
     TooLarge,
     Unauthorized,
+    Unsupported,
 )
 
 log = logging.getLogger("letta.http")
@@ -38,6 +39,7 @@ STATUS: dict[type[AppError], int] = {
     Conflict: 409,
     Gone: 410,
     TooLarge: 413,
+    Unsupported: 415,
     Malformed: 422,
     NotReady: 501,
 }

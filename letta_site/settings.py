@@ -37,6 +37,7 @@ CSRF_TRUSTED_ORIGINS = ACCEPTABLE_ORIGINS
 MAX_BODY_BYTES = env.whole("LETTA_MAX_BODY_MB", default=16, least=1) * 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
+MAX_FILE_BYTES = env.whole("LETTA_MAX_FILE_MB", default=50, least=1) * 1024 * 1024
 BEHIND_TLS = env.flag("LETTA_BEHIND_TLS")
 
 INSTALLED_APPS = [
@@ -137,6 +138,12 @@ DB_THREADS = 8 if PG_URI else 1
 DB_RELEASE_AFTER_HOP = bool(PG_URI)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+
+# --- files ----------------------------------------------------------------------------------
+FILES_DIR = LETTA_DIR / "files"
+# How long a parser may take, and how much memory; then it is killed (docs/decisions/0076).
+PARSE_TIMEOUT_S = env.whole("LETTA_PARSE_TIMEOUT_S", default=30, least=1)
+PARSE_MEMORY_BYTES = env.whole("LETTA_PARSE_MEMORY_MB", default=512, least=256) * 1024 * 1024
 
 # --- pages -----------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"

@@ -13,8 +13,17 @@ from letta_site.core.admin import History, HistoryInline, LargeTable, ModelForm,
 from letta_site.core.errors import AppError
 from letta_site.core.types import Actor
 from memory.embeddings import catalog
-from memory.models import Archive, Block, BlockVersion, EmbeddingScope, Passage, Retrieval
-from memory.services import archives, blocks, embedding_scopes, passages
+from memory.models import (
+    Archive,
+    Block,
+    BlockVersion,
+    EmbeddingScope,
+    File,
+    Folder,
+    Passage,
+    Retrieval,
+)
+from memory.services import archives, blocks, embedding_scopes, files, folders, passages
 
 BLOCK_FIELDS = (
     "label",
@@ -80,6 +89,20 @@ class PassageForm(_TriedForm):
         draft = passages.PassageDraft(given["text"], given["tags"] or (), given["metadata"] or {})
         stored = passages.insert_passages(self.actor, archive_id=given["archive"].pk, rows=[draft])
         return stored[0]
+
+
+class FolderForm(_TriedForm):
+    """A folder."""
+
+    class Meta:
+        model = Folder
+        fields = ("name", "description", "instructions", "metadata")
+
+    def store(self, given: dict[str, Any]) -> Folder:
+        if self.instance._state.adding:
+            return folders.create_folder(self.actor, **given)
+        changed = {name: given[name] for name in self.changed_data if name in given}
+        return folders.update_folder(self.actor, self.instance.pk, changes=changed)
 
 
 class _ThroughService(LargeTable):
@@ -221,3 +244,42 @@ class EmbeddingScopeAdmin(History):
     def try_again(self, _request: HttpRequest, queryset: QuerySet[EmbeddingScope]) -> None:
         for scope in queryset:
             embedding_scopes.retry(Actor(scope.org_id, "admin"), scope.pk)
+
+
+@admin.register(Folder)
+class FolderAdmin(_ThroughService):
+    """Sets of files."""
+
+    form = FolderForm
+    list_display = ("name", "id", "description", "created_at")
+    search_fields = ("name", "id")
+    readonly_fields = (*STATED_ONCE, "version")
+
+    def delete_model(self, request: HttpRequest, obj: Folder) -> None:
+        folders.delete_folder(actor_of(request), obj.pk)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Folder]) -> None:
+        for folder in queryset:
+            folders.delete_folder(actor_of(request), folder.pk)
+
+
+@admin.register(File)
+class FileAdmin(History):
+    """Uploaded files and what became of them. They come in by the API, and may be deleted here."""
+
+    list_display = ("name", "folder", "status", "size", "total_chunks", "error", "created_at")
+    list_filter = ("status", "media_type")
+    search_fields = ("=id", "name", "=folder__id", "folder__name", "sha256")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).filter(org_id=actor_of(request).org_id)
+
+    def has_delete_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
+        return True
+
+    def delete_model(self, request: HttpRequest, obj: File) -> None:
+        files.delete_file(actor_of(request), obj.folder_id, obj.pk)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[File]) -> None:
+        for file in queryset:
+            files.delete_file(actor_of(request), file.folder_id, file.pk)

@@ -39,7 +39,10 @@ _TIME_FORMAT = "%Y-%m-%d %I:%M:%S %p %Z%z"
 
 
 class PromptFacts(TypedDict):
-    """What the last section of the system prompt tells. `line_numbers` overrides the strategy."""
+    """What the last section of the system prompt tells. `line_numbers` overrides the strategy.
+
+    `directories` is the section about folders and open files, as rendered.
+    """
 
     agent_id: str
     conversation_id: str
@@ -48,6 +51,7 @@ class PromptFacts(TypedDict):
     archival_count: int
     timezone: str
     archival_tags: NotRequired[Sequence[str]]
+    directories: NotRequired[str]
     line_numbers: NotRequired[bool]
 
 
@@ -59,7 +63,7 @@ def compile_system(
     tool_rules: Iterable[Json],
     **facts: Unpack[PromptFacts],
 ) -> str:
-    """Return the system prompt as the model gets it: instructions, memory, rules, metadata.
+    """Return the system prompt as the model gets it: instructions, memory, rules, files, metadata.
 
     Memory goes where `system` says `{CORE_MEMORY}`, else to the end. Raises Invalid on a rule of
     unknown type.
@@ -69,6 +73,7 @@ def compile_system(
         numbers = facts.get("line_numbers", strategy.line_numbers)
         sections.append(render_blocks(blocks, line_numbers=numbers))
     sections.append(describe_rules(parse_rules(tool_rules)))
+    sections.append(facts.get("directories", ""))
     sections.append(_metadata(facts))
     compiled = "\n\n".join(section for section in sections if section)
     if MEMORY_PLACEHOLDER in system:

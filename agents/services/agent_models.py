@@ -8,7 +8,6 @@ from agents.types import Json
 from letta_site.core.errors import Invalid, NotFound
 from letta_site.core.types import Actor
 from memory.embeddings import catalog
-from memory.embeddings.configs import config_of
 
 DEFAULT_WINDOW_TOKENS = 128_000
 
@@ -34,7 +33,6 @@ _CONFIG_KEYS = (
     "response_format",
 )
 # The same of an embedding model. Its dimension is its own to tell, not the client's.
-_EMBEDDING_KEYS = ("embedding_chunk_size", "batch_size")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +134,7 @@ def embedding_columns(actor: Actor, handle: str | None, config: Json | None = No
     May ask the provider for its models, so call it outside of a transaction. Raises Invalid, with
     the known ones, when the handle or the old-style config names no model of this server.
     """
-    model = catalog.choose(actor.org_id, handle, config)
-    if model is None:
-        return {}
-    said = config or {}
-    kept = {key: said[key] for key in _EMBEDDING_KEYS if said.get(key) is not None}
-    return {"embedding": model.handle, "embedding_config": config_of(model) | kept}
+    return catalog.columns(actor.org_id, handle, config)
 
 
 def file_columns(window_tokens: int) -> Json:

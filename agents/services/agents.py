@@ -24,6 +24,7 @@ from agents.services.agent_names import check_name, random_name
 from agents.services.agent_relations import load_shown
 from agents.services.agent_rules import first_rules
 from agents.services.columns import check_columns
+from agents.services.folder_links import folders_by_id, link_folders
 from agents.services.tool_seed import ensure_base_tools
 from agents.services.tools import tools_by_id, tools_by_name
 from agents.types import Json
@@ -64,6 +65,7 @@ class AgentDraft:
     tool_names: tuple[str, ...] = ()
     tool_ids: tuple[str, ...] = ()
     tool_rules: tuple[Json, ...] | None = None
+    folder_ids: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     secrets: dict[str, str] = field(default_factory=dict)
     initial_messages: Seed | None = None
@@ -79,7 +81,7 @@ def create_agent(actor: Actor, draft: AgentDraft) -> Agent:
     """Store a new agent with blocks, tools and the beginning of its history; return it whole.
 
     Raises Invalid for a bad name, unknown tools, two blocks of one label, or no model; NotFound
-    for an unknown block or model; Malformed for a block that is over its limit.
+    for an unknown block, folder or model; Malformed for a block that is over its limit.
     """
     strategy = strategy_of(draft.agent_type)
     columns = _columns(actor, draft, strategy)
@@ -92,6 +94,7 @@ def create_agent(actor: Actor, draft: AgentDraft) -> Agent:
         agent = Agent.objects.create(tool_rules=rules, **columns)
         link_blocks(agent, _blocks(actor, draft))
         link_tools(agent, tools)
+        link_folders(agent, folders_by_id(actor, draft.folder_ids))
         set_tags(agent, draft.tags)
         set_secrets(agent, draft.secrets)
         if agent.embedding:

@@ -14,6 +14,7 @@ from letta_site.core.types import Actor
 from memory.models import Passage
 
 _MEMORY_START, _MEMORY_END = "<memory_blocks>", "</memory_blocks>"
+_FILES_START, _FILES_END = "<directories>", "</directories>"
 _NOTES_START, _NOTES_END = "<memory_metadata>", "</memory_metadata>"
 
 
@@ -36,6 +37,7 @@ class ContextOverview:
     memory: Section
     rules: Section
     notes: Section
+    directories: Section
     rows: tuple[Message, ...]
     stored_messages: int
     passages: int
@@ -61,6 +63,7 @@ def get_context(actor: Actor, agent_id: str, conversation_id: str | None = None)
         memory=_section(_between(transcript.system, _MEMORY_START, _MEMORY_END)),
         rules=_section(rules if rules in transcript.system else ""),
         notes=_section(_between(transcript.system, _NOTES_START, _NOTES_END)),
+        directories=_section(_between(transcript.system, _FILES_START, _FILES_END)),
         rows=_rows(conversation, transcript),
         stored_messages=Message.objects.filter(conversation=conversation).count(),
         passages=Passage.objects.filter(archive__in=archives).count(),

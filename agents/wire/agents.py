@@ -5,12 +5,14 @@ from typing import Any
 from agents.models import Agent, AgentSecret
 from agents.types import Json
 from agents.wire.approvals import encode_pending
+from agents.wire.folders import encode_file_block
 from agents.wire.groups import encode_group
 from agents.wire.models import CONFIG_DEFAULTS
 from agents.wire.moments import stamp
 from agents.wire.tools import encode_tool
 from memory.wire.blocks import encode_block
 from memory.wire.embeddings import encode_embedding_config
+from memory.wire.folders import encode_folder
 
 RELATIONS = ("blocks", "tools", "tags", "secrets", "sources", "identities", "managed_group")
 
@@ -75,7 +77,7 @@ def encode_agent(agent: Agent) -> Json:
         "tags": shown.tags,
         "secrets": secrets,
         "tool_exec_environment_variables": secrets,
-        "sources": [],
+        "sources": [encode_folder(row) for row in shown.folders],
         "identity_ids": [],
         "identities": [],
         "pending_approval": encode_pending(shown.pending),
@@ -118,11 +120,12 @@ def _compaction(agent: Agent) -> Json:
 
 
 def _memory(agent: Agent, blocks: list[Json]) -> Json:
+    limit = agent.per_file_view_window_char_limit
     return {
         "agent_type": agent.agent_type,
         "git_enabled": False,
         "blocks": blocks,
-        "file_blocks": [],
+        "file_blocks": [encode_file_block(view, limit) for view in agent.shown.files],
         "prompt_template": "",
     }
 

@@ -8,6 +8,7 @@ from letta_site.core.offers import is_embedding, list_offers, offers_of
 from letta_site.core.providers import BUILTIN, PROVIDERS, ProviderEntry, provider_of
 from memory.embeddings import weights
 from memory.embeddings.base import EmbeddingModel
+from memory.embeddings.configs import NO_MODEL, SIZES, config_of
 
 LOCAL = EmbeddingModel("letta/all-MiniLM-L6-v2", "all-MiniLM-L6-v2", BUILTIN, weights.DIM)
 
@@ -75,8 +76,24 @@ def choose(
     """
     if config and not handle:
         kind, name = config.get("embedding_endpoint_type"), config.get("embedding_model")
-        handle = config.get("handle") or f"{kind}/{name}"
+        handle = config.get("handle") or (
+            f"{kind}/{name}" if name not in (None, NO_MODEL) else None
+        )
     return resolve(org_id, handle) if handle else None
+
+
+def columns(
+    org_id: str, handle: str | None, config: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return `embedding` and `embedding_config` as agents and folders store them; {} for none.
+
+    Of an old-style config the sizes are kept. Raises what `resolve` does.
+    """
+    model = choose(org_id, handle, config)
+    if model is None:
+        return {}
+    kept = {key: config[key] for key in SIZES if config and config.get(key) is not None}
+    return {"embedding": model.handle, "embedding_config": config_of(model) | kept}
 
 
 def taken_at_its_word(org_id: str, handle: str) -> EmbeddingModel:

@@ -12,6 +12,18 @@ CONFIG_DEFAULTS: dict[str, Any] = {
     "azure_version": None,
     "azure_deployment": None,
 }
+# Of these a caller may say what it likes.
+SIZES = ("embedding_chunk_size", "batch_size")
+# The name of the model where nothing is embedded, for clients that insist on a config.
+NO_MODEL = "none"
+NOTHING_EMBEDDED: dict[str, Any] = {
+    "handle": None,
+    "embedding_endpoint_type": "openai",
+    "embedding_endpoint": None,
+    "embedding_model": NO_MODEL,
+    "embedding_dim": 1,
+    **CONFIG_DEFAULTS,
+}
 # What a config says, which must say something, while the model was never asked.
 UNKNOWN_DIM = 1024
 

@@ -2,6 +2,7 @@
 
 from memory.models.archive import Archive, Passage, PassageTag, Retrieval
 from memory.models.block import Block, BlockVersion
+from memory.models.folder import File, FileChunk, FileText, Folder
 from memory.models.search import SearchEntry
 from memory.models.vector import EmbeddingScope, Vector
 
@@ -10,6 +11,10 @@ __all__ = [
     "Block",
     "BlockVersion",
     "EmbeddingScope",
+    "File",
+    "FileChunk",
+    "FileText",
+    "Folder",
     "Passage",
     "PassageTag",
     "Retrieval",

@@ -4,7 +4,8 @@ from django.db import models
 
 
 class SearchEntry(models.Model):
-    """A text that can be found. `scope_id` is the agent of a message, the archive of a passage.
+    """A text that can be found. `scope_id` is the agent of a message, the archive of a passage,
+    the folder of a piece of a file.
 
     `thread_id` is what it is told in, "" if it stands alone: there `seq` orders its neighbours.
     `terms` is what it is found by (memory.logic.words), `speaker` the terms of who said it. The

@@ -22,7 +22,8 @@ MAX_NEAREST = 50
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A text to be found. `scope_id` is the agent of a message, the archive of a passage.
+    """A text to be found. `scope_id` is the agent of a message, the archive of a passage, the
+    folder of a piece of a file.
 
     `thread_id` and `seq` say where it stands among others, as a message in its conversation; they
     lend it their words. `speaker` is the name of who said it, if there is one.

@@ -76,5 +76,5 @@ def demolish(_apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("memory", "0003_vectors")]
+    dependencies = [("memory", "0002_search_index")]
     operations = [migrations.RunPython(build, demolish)]
