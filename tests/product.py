@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-READY_WITHIN_S = 15.0
+READY_WITHIN_S = 60.0
 STOP_WITHIN_S = 10.0
 
 

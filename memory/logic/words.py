@@ -67,7 +67,7 @@ def _folded(text: str) -> str:
 def _stem(word: str) -> str:
     # A stemmer is cheap to make and must not be shared between threads.
     stem: str = snowballstemmer.stemmer("porter").stemWord(word)
-    return stem[:MAX_TERM_CHARS]
+    return (stem or word)[:MAX_TERM_CHARS]  # of "s" alone nothing is left
 
 
 def _pairs(run: str, *, alone: bool = False) -> list[str]:
