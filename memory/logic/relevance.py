@@ -15,7 +15,8 @@ BEFORE = (0.4, 0.3, 0.2, 0.1)
 AFTER = (0.4, 0.2)
 SESSION_GAP = timedelta(hours=3)  # a longer silence begins another session
 SPEAKER = 0.15  # for the words of somebody whom the query names
-DENSE = 0.3  # of the nearness in meaning, where there is an embedder
+# Of the cosine as it is: what is only the nearest of far things must not count like a near one.
+DENSE = 0.8
 # The k1 and b of Okapi BM25 (Robertson and Zaragoza 2009, section 3.4), where a word counts once a
 # text, so that it is soon enough.
 SATURATION = 0.8
@@ -94,9 +95,8 @@ def judge(candidates: Sequence[Candidate], weights: Mapping[str, float]) -> list
     near.sort(key=lambda one: one.cosine or 0.0, reverse=True)
     for rank, one in enumerate(near, 1):
         found = verdicts.get(one.pk, Verdict(one.pk))
-        # The nearest makes DENSE. Fusing ranks instead of shares was measured to hurt.
-        share = max(one.cosine or 0.0, 0.0) / max(near[0].cosine or 0.0, 1e-9)
-        verdicts[one.pk] = replace(found, dense=DENSE * share, vector_rank=rank)
+        dense = DENSE * max(one.cosine or 0.0, 0.0)
+        verdicts[one.pk] = replace(found, dense=dense, vector_rank=rank)
 
     def order(verdict: Verdict) -> tuple[float, datetime, int, int]:
         one = by_pk[verdict.pk]

@@ -135,12 +135,12 @@ def surround(query: SearchQuery, found: Found, cosines: Mapping[str, float]) -> 
     """
     if not found.anchors and not cosines:
         return []
-    chosen = SearchEntry.objects.filter(Q(pk__in=found.anchors) | Q(ref_id__in=list(cosines)))
-    sql, params = chosen.filter(org_id=query.org_id).values("pk").query.sql_with_params()
     before = SearchEntry.objects.filter(thread_id=OuterRef("thread_id"), seq__lt=OuterRef("seq"))
-    rows = SearchEntry.objects.filter(
-        pk__in=RawSQL(_AROUND.format(sql), (*params, *params))
-    ).annotate(
+    chosen = Q(pk__in=found.anchors) | Q(ref_id__in=list(cosines))
+    if found.anchors:
+        places = ", ".join(["%s"] * len(found.anchors))
+        chosen |= Q(pk__in=RawSQL(_AROUND.format(places), found.anchors))
+    rows = SearchEntry.objects.filter(chosen, org_id=query.org_id).annotate(
         previous=Subquery(before.exclude(thread_id="").order_by("-seq").values("seq")[:1]),
         passes=Case(When(allowed(query), then=True), default=False, output_field=BooleanField()),
     )
@@ -158,8 +158,7 @@ _AROUND = f"""
         AND COALESCE((SELECT seq FROM memory_searchentry newer
             WHERE newer.thread_id = one.thread_id AND newer.seq > one.seq
             ORDER BY seq LIMIT 1 OFFSET {REACH - 1}), {2**62})
-    WHERE one.thread_id <> '' AND one.id IN ({{0}})
-    UNION {{0}}
+    WHERE one.thread_id <> '' AND one.id IN ({{}})
 """
 _COLUMNS = (
     *("pk", "thread_id", "seq", "previous", "created_at", "speaker"),

@@ -17,7 +17,7 @@ from memory.services.wakeups import wake
 
 INDEXED_CHARS = 200_000
 MAX_SPEAKER_CHARS = 200
-MAX_NEAREST = 50
+MAX_NEAREST = 150
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,7 +151,15 @@ def insert_turns(server: Server, agent_id: str, turns: list[Json]) -> Json:
 
 
 def wait_for_vectors(server: Server, scope_id: str, embedding: str | None) -> None:
-    """Wait until the embedder is through, where there is one."""
+    """Wait until the texts of an agent or archive have vectors, where a model embeds them."""
+    until = time.monotonic() + EMBEDDED_WITHIN_S
+    while embedding and time.monotonic() < until:
+        scope = server.ask("GET", f"/v1/embeddings/scopes/{scope_id}")
+        if scope["state"] == "done" and scope["total"]:
+            return
+        time.sleep(1)
+    if embedding:
+        raise TimeoutError(f"{scope_id} was not embedded within {EMBEDDED_WITHIN_S} s")
 
 
 def measure_facts(server: Server, path: Path, embedding: str | None) -> Table:
@@ -164,7 +172,7 @@ def measure_facts(server: Server, path: Path, embedding: str | None) -> Table:
             note = {"text": text}
             stored = server.ask("POST", f"/v1/agents/{agent_id}/archival-memory", note)
             ids[text] = stored[0]["id"]
-        wait_for_vectors(server, agent_id, embedding)
+        wait_for_vectors(server, stored[0]["archive_id"], embedding)
 
         def find(question: str) -> list[str]:
             asked = urllib.parse.urlencode({"query": question, "top_k": max(DEPTHS)})

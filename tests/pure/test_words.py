@@ -46,6 +46,10 @@ def test_a_term_has_nothing_that_a_query_language_could_read() -> None:
         assert term.isalnum()
 
 
+def test_no_term_is_empty() -> None:
+    assert terms_of("It's James' s") == ["it", "s", "jame"]
+
+
 def test_sizes_are_bounded() -> None:
     many = " ".join(f"w{n}" for n in range(MAX_TERMS + 10))
     assert len(terms_of(many)) == MAX_TERMS
