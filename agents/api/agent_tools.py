@@ -67,4 +67,5 @@ async def run_tool(
     messenger = await runner.messenger_by_hand(actor, agent_id)
     box = AgentToolBox(actor.org_id, (prepared.spec,), messenger)
     outcome = await box.call(prepared.call, arguments, prepared.context)
-    return encode_execution(await in_db(tool_calls.store_outcome, actor, prepared, outcome))
+    result = await in_db(tool_calls.store_outcome, actor, prepared, outcome)
+    return encode_execution(result, outcome.value)

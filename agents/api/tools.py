@@ -5,12 +5,13 @@ from ninja import Query
 
 from agents.api.routers import tools_router as router
 from agents.services import tool_seed, tools
+from agents.tools.custom import Trial, try_source
 from agents.types import Json
 from agents.wire.callers import caller_of
 from agents.wire.ids import ToolId
 from agents.wire.queries import Page, ToolConditions, split
-from agents.wire.tools import ToolCreate, ToolRunFromSource, ToolUpdate, encode_tool
-from letta_site.core.errors import NotReady
+from agents.wire.tools import ToolCreate, ToolRunFromSource, ToolUpdate, encode_tool, encode_trial
+from letta_site.core.clock import now
 
 
 def _wanted(request: HttpRequest, given: ToolConditions) -> tools.ToolFilter:
@@ -63,11 +64,15 @@ def add_base_tools(request: HttpRequest) -> list[Json]:
 
 
 @router.post("/run")
-def run_tool_from_source(request: HttpRequest, given: ToolRunFromSource) -> Json:
-    raise NotReady(
-        "Running custom code is not supported yet; nothing was run.",
-        todo="Create the tool now; agents will be able to run it with a later version.",
+async def run_tool_from_source(request: HttpRequest, given: ToolRunFromSource) -> Json:
+    trial = Trial(
+        source=given.source_code,
+        source_type=given.source_type or "python",
+        name=given.name,
+        env=given.env_vars or {},
+        requirements=tuple(row.model_dump() for row in given.pip_requirements or ()),
     )
+    return encode_trial(await try_source(request.auth, trial, given.args), now())
 
 
 @router.get("/{tool_id}")

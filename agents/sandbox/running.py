@@ -9,11 +9,9 @@ import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 from weakref import WeakKeyDictionary
 
 from django.conf import settings
@@ -109,7 +107,7 @@ class _Call:
             "user": user,
             "reads_all": walls.needs_reading_rights(job.packages),
             "read": [*walls.readable(), *job.packages],
-            "execute": walls.PROGRAMS,
+            "execute": walls.EXECUTABLE,
             "network": job.network,
             "ports": settings.SANDBOX_PORTS,
             "limits": {**asdict(limits), "cpu_s": int(limits.timeout_s) + 1},
@@ -274,14 +272,14 @@ async def _within(task: "asyncio.Task[bytes]", *, default: bytes) -> bytes:
 
 def _bytes_in(folder: str) -> int:
     """Return how much room the files in a folder take; without end when there are too many."""
-    total = files = 0
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            files += 1
-            if files > _MOST_FILES:
-                return 1 << 62
-            with contextlib.suppress(OSError):
-                total += os.lstat(os.path.join(parent, name)).st_blocks * 512
+    total = 0
+    for count, (parent, name) in enumerate(
+        (parent, name) for parent, _, names in os.walk(folder) for name in names
+    ):
+        if count == _MOST_FILES:
+            return 1 << 62
+        with contextlib.suppress(OSError):
+            total += Path(parent, name).lstat().st_blocks * 512
     return total
 
 

@@ -53,6 +53,8 @@ _OF_THE_SYSTEM = (
     "/dev/urandom",
 )
 PROGRAMS = ("/usr/bin", "/bin", "/usr/local/bin")
+# Programs are started by the loader, which lies among the libraries.
+EXECUTABLE = (*PROGRAMS, "/usr/lib", "/usr/lib64", "/lib", "/lib64")
 
 
 @dataclass(frozen=True, slots=True)

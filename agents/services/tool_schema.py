@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from agents.types import Json
 from letta_site.core.errors import Invalid
 
+SOURCE_TYPES = ("python", "typescript", "json")
+MAX_SOURCE_CHARS = 200_000
 HIDDEN_PARAMETERS = frozenset(("self", "agent_state"))
 
 _SIMPLE: dict[str, Json] = {
@@ -57,6 +59,27 @@ def schema_of_source(source: str, *, name: str | None = None) -> Json:
             required.append(parameter.arg)
     shape: Json = {"type": "object", "properties": properties, "required": required}
     return {"name": function.name, "description": doc.description, "parameters": shape}
+
+
+def check_source(source: str, source_type: str) -> None:
+    """Raise Invalid when this is no source that a tool may have."""
+    if source_type not in SOURCE_TYPES:
+        raise Invalid(f"Unknown tool source type: {source_type}")
+    if not source.strip():
+        raise Invalid("Custom tool is missing source_code field.")
+    if len(source) > MAX_SOURCE_CHARS:
+        raise Invalid(
+            f"The source has {len(source)} characters; it may have {MAX_SOURCE_CHARS}.",
+            todo="Put large data elsewhere, and shared code into a package.",
+        )
+
+
+def function_name(source: str, name: str | None) -> str:
+    """Return the function that a call of this source runs: `name`, else the last one.
+
+    Raises Invalid when the source cannot be read or has no such function.
+    """
+    return _function(_parse(source), name).name
 
 
 def _refused(why: str) -> Invalid:

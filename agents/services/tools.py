@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from django.db.models import Q, QuerySet
 
 from agents.models import Agent, Tool
-from agents.services.tool_schema import schema_of_source
+from agents.services.tool_schema import check_source, schema_of_source
 from agents.services.tool_seed import ensure_base_tools, offered_names
 from agents.types import Json
 from letta_site.core.aio import write
@@ -17,7 +17,6 @@ from letta_site.core.types import Actor, PageQuery
 
 MAX_NAME_CHARS = 48
 MAX_RETURN_LIMIT_CHARS = 1_000_000
-SOURCE_TYPES = ("python", "typescript", "json")
 TOOL_TYPES = (
     "custom",
     "letta_core",
@@ -110,10 +109,7 @@ def _hashed(source: str) -> Json:
 
 
 def _schema(draft: ToolDraft) -> Json:
-    if draft.source_type not in SOURCE_TYPES:
-        raise Invalid(f"Unknown tool source type: {draft.source_type}")
-    if not draft.source_code.strip():
-        raise Invalid("Custom tool is missing source_code field.")
+    check_source(draft.source_code, draft.source_type)
     if draft.json_schema:
         return draft.json_schema
     if draft.source_type == "typescript":

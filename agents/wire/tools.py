@@ -1,11 +1,13 @@
 """Tools on the wire."""
 
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from agents.models import Tool
-from agents.types import Json, ToolReturn
+from agents.types import Json, ToolOutcome, ToolReturn
+from agents.wire.messages import header
 
 _PLAIN = (
     "id",
@@ -73,6 +75,8 @@ class ToolUpdate(BaseModel):
 class ToolRunFromSource(BaseModel):
     """Source to run as a tool, once."""
 
+    model_config = ConfigDict(extra="forbid")
+
     source_code: str
     args: dict[str, Any]
     env_vars: dict[str, str] | None = None
@@ -105,14 +109,34 @@ def encode_tool(tool: Tool) -> Json:
     }
 
 
-def encode_execution(result: ToolReturn) -> Json:
-    """Return the answer to a tool that was run by hand."""
+def encode_execution(result: ToolReturn, value: Any = None) -> Json:
+    """Return the answer to a tool that was run by hand; `value` is what it returned, as it was."""
     failed = result.status == "error"
+    told = list(result.stderr) or ([result.text] if failed else [])
     return {
         "status": result.status,
-        "func_return": None if failed else result.text,
+        "func_return": None if failed else result.text if value is None else value,
         "agent_state": None,
         "stdout": list(result.stdout),
-        "stderr": [*result.stderr, *([result.text] if failed else [])],
+        "stderr": told,
         "sandbox_config_fingerprint": None,
     }
+
+
+def encode_trial(outcome: ToolOutcome, at: datetime) -> Json:
+    """Return a tool_return_message for source that was run without any agent.
+
+    Its ids are the text "null", as the contract has it.
+    """
+    said = {
+        "tool_return": outcome.text,
+        "status": outcome.status,
+        "tool_call_id": _NO_ID,
+        "stdout": list(outcome.stdout),
+        "stderr": list(outcome.stderr),
+    }
+    whole = header(_NO_ID, "tool_return_message", at, step_id=None, run_id=None)
+    return {**whole, **said, "tool_returns": [{"type": "tool", **said}]}
+
+
+_NO_ID = "null"

@@ -61,7 +61,9 @@ async def _awaited(result: Any) -> Any:
     return await result
 
 
-def _lent(job: dict[str, Any], state: AgentState | None, line: socket.socket | None) -> dict[str, Any]:
+def _lent(
+    job: dict[str, Any], state: AgentState | None, line: socket.socket | None
+) -> dict[str, Any]:
     lent: dict[str, Any] = {}
     if state is not None:
         lent |= {"agent_state": state, "agent_id": state.id}
@@ -70,9 +72,7 @@ def _lent(job: dict[str, Any], state: AgentState | None, line: socket.socket | N
     return lent
 
 
-def _arguments(
-    function: Any, job: dict[str, Any], state: AgentState | None
-) -> dict[str, Any]:
+def _arguments(function: Any, job: dict[str, Any], state: AgentState | None) -> dict[str, Any]:
     """Return the arguments, made into what the annotations name, and what is lent beside them."""
     try:
         wanted = inspect.signature(function).parameters

@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import struct
+from pathlib import Path
 from typing import Any
 
 from agents.sandbox.inside import landlock, seccomp
@@ -22,8 +23,9 @@ MB = 1024 * 1024
 def confine(job: dict[str, Any]) -> None:
     """Take from this process all that `job` does not grant. Raises OSError when that fails.
 
-    `job`: {"walls": of "landlock", "seccomp", "namespace" (which is around it already), "folder", "read": paths, "execute": paths, "ports": [..], "network": bool, "user": id, "reads_all": bool,
-    "limits": {"cpu_s", "memory_mb", "processes", "threads", "open_files", "file_mb"}}.
+    `job` has "walls": of "landlock", "seccomp", "namespace" (which is around it already); "folder":
+    its own; "read", "execute": paths; "network": bool; "ports": of TCP; "user": the id to become
+    if it is root; "reads_all": bool; "limits": those of `limit`, and "processes".
     """
     folder = job["folder"]
     own_user = os.geteuid() != 0
@@ -56,7 +58,10 @@ def _reach(job: dict[str, Any]) -> landlock.Reach:
 
 
 def limit(limits: dict[str, int], *, tasks_of_user: int) -> None:
-    """Set the limits of the kernel. Those of tasks count all that the user has running."""
+    """Set the kernel's limits: "cpu_s", "memory_mb", "file_mb", "open_files", "threads".
+
+    The kernel counts the tasks of a user, not of a tool, so what the user has already is added.
+    """
     tasks = tasks_of_user + limits["threads"] + limits["processes"]
     for kind, most in (
         (resource.RLIMIT_CORE, 0),
@@ -76,12 +81,12 @@ def limit(limits: dict[str, int], *, tasks_of_user: int) -> None:
 def _tasks_of(user: int) -> int:
     """Return how many processes and threads a user has."""
     count = 0
-    for name in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
+    for folder in Path("/proc").glob("[0-9]*"):
         try:
-            if name.isdigit() and os.stat(f"/proc/{name}").st_uid == user:
-                count += os.stat(f"/proc/{name}/task").st_nlink - 2
+            if folder.stat().st_uid == user:
+                count += (folder / "task").stat().st_nlink - 2
         except OSError:
-            continue
+            continue  # it has ended meanwhile
     return count
 
 

@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import time
+from pathlib import Path
 from typing import NoReturn
 
 from agents.sandbox.inside import calling, frames, seccomp, worker
@@ -187,7 +188,7 @@ def _sweep(worker_id: int, ended: int | None) -> dict[str, int]:
 def _children() -> list[int]:
     """Return the processes whose parent this one is, also by adoption."""
     try:
-        with open(f"/proc/self/task/{os.getpid()}/children") as listed:
-            return [int(word) for word in listed.read().split()]
+        listed = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
+        return [int(word) for word in listed.split()]
     except OSError:
         return []

@@ -1,4 +1,4 @@
-"""Values on a stream socket: four bytes of length, then JSON. Never anything that builds objects."""
+"""Values on a socket: four bytes of length, then JSON. Never anything that builds objects."""
 
 import json
 import socket

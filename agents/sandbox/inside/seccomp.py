@@ -111,7 +111,9 @@ class _Rules:
         may_signal = self.processes and self.signals_scoped
         kill = [(_RETURN, 0, 0, _ALLOW)] if may_signal else _only(0, own)
         return {
-            "socket": _only(0, _AF_INET, _AF_INET6) if self.network else [(_RETURN, 0, 0, _REFUSED)],
+            "socket": _only(0, _AF_INET, _AF_INET6)
+            if self.network
+            else [(_RETURN, 0, 0, _REFUSED)],
             "socketpair": _only(0, _AF_UNIX),
             "clone": [(_RETURN, 0, 0, _ALLOW)] if self.processes else _with_bits(_CLONE_THREAD),
             "clone3": [(_RETURN, 0, 0, _UNKNOWN)],  # its flags are behind a pointer
