@@ -5,7 +5,7 @@ from ninja import Query
 
 from agents.api.routers import agents_router as router
 from agents.runtime import runner
-from agents.services import agent_changes, tool_calls, tools
+from agents.services import agent_changes, tool_calls, tool_lists
 from agents.tools.toolbox import AgentToolBox
 from agents.types import Json
 from agents.wire.agents import encode_agent
@@ -25,7 +25,7 @@ from letta_site.core.paging import MAX_LIMIT
 @router.get("/{agent_id}/tools")
 def list_agent_tools(request: HttpRequest, agent_id: AgentId, page: Query[Page]) -> list[Json]:
     # Clients of the old era cannot page here: nothing said means everything.
-    rows = tools.list_tools_of(request.auth, agent_id, query=page.query(limit=MAX_LIMIT))
+    rows = tool_lists.list_tools_of(request.auth, agent_id, query=page.query(limit=MAX_LIMIT))
     return [encode_tool(row) for row in rows]
 
 

@@ -91,10 +91,10 @@ class _Call:
         if around.command:
             network = self.job.network
             command = walls.bubblewrap_command(around.command, self.folder, user, network=network)
-        loop = asyncio.get_running_loop()
-        with contextlib.suppress(OSError):  # it died at once; reading the channel will tell
+        loop, order = asyncio.get_running_loop(), pack(self._order(around, user))
+        with contextlib.suppress(ConnectionError):  # it died at once; reading will tell
             await loop.sock_sendall(self.leash, pack({"command": command}))
-            await loop.sock_sendall(self.channel, pack(self._order(around, user)))
+            await loop.sock_sendall(self.channel, order)
 
     def _order(self, around: walls.Walls, user: int) -> Json:
         job, limits = self.job, self.job.limits

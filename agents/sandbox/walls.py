@@ -128,7 +128,9 @@ def readable() -> tuple[str, ...]:
 @cache
 def needs_reading_rights(packages: tuple[str, ...]) -> bool:
     """Tell whether what tools read lies below a folder that is private, as pyenv's is for root."""
-    return not all(_is_public(Path(path)) for path in (*readable(), *packages))
+    return os.geteuid() == 0 and not all(
+        _is_public(Path(path)) for path in (*readable(), *packages)
+    )
 
 
 def _is_public(path: Path) -> bool:

@@ -1,13 +1,14 @@
 """Tools on the wire."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from agents.models import Tool
 from agents.types import Json, ToolOutcome, ToolReturn
 from agents.wire.messages import header
+from agents.wire.moments import stamp
 
 _PLAIN = (
     "id",
@@ -53,6 +54,7 @@ class ToolCreate(BaseModel):
     npm_requirements: list[Requirement] | None = None
     default_requires_approval: bool | None = None
     enable_parallel_execution: bool | None = False
+    metadata_: dict[str, Any] | None = None
 
 
 class ToolUpdate(BaseModel):
@@ -88,6 +90,16 @@ class ToolRunFromSource(BaseModel):
     npm_requirements: list[Requirement] | None = None
 
 
+class ToolSearchRequest(BaseModel):
+    """What to look for among the tools."""
+
+    query: str | None = None
+    search_mode: Literal["vector", "fts", "hybrid"] = "hybrid"
+    tool_types: list[str] | None = None
+    tags: list[str] | None = None
+    limit: int = Field(50, ge=1, le=100)
+
+
 class ToolExecuteRequest(BaseModel):
     """Arguments of a tool that is run by hand."""
 
@@ -107,6 +119,17 @@ def encode_tool(tool: Tool) -> Json:
         **{name: getattr(tool, name) for name in _PLAIN},
         "metadata_": metadata,
     }
+
+
+def encode_hit(tool: Tool, text: str, rank: int, score: float) -> Json:
+    """Return a ToolSearchResult. Tools are found by their words, whatever mode was asked for."""
+    found = {"embedded_text": text, "fts_rank": rank, "vector_rank": None}
+    return {"tool": encode_tool(tool), **found, "combined_score": score}
+
+
+def encode_version(number: int, at: datetime, by: str | None, **other: Any) -> Json:
+    """Return a version of a tool (ours, not Letta's)."""
+    return {"version": number, "created_at": stamp(at), "created_by_id": by, **other}
 
 
 def encode_execution(result: ToolReturn, value: Any = None) -> Json:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from agents.sandbox.inside import calling, frames, seccomp, worker
+from agents.sandbox.inside.kernel import libc
 
 # What most tools import; it is shared memory once it is here.
 PRELOADED = (
@@ -26,6 +27,7 @@ PRELOADED = (
     "typing urllib.parse uuid zoneinfo"
 ).split()
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
+_ARENA_MAX = -8  # M_ARENA_MAX of malloc.h
 _SWEEP_S = 2.0
 _LOOK_S = 1.0
 _SHORT_S, _NICENESS = 0.1, 10  # what takes longer than that leaves the server the right of way
@@ -39,6 +41,7 @@ def main(control: int) -> None:
         __import__(name)
     if sys.platform == "linux":
         seccomp.prepare()
+        libc.mallopt(_ARENA_MAX, 2)  # each thread's own would count 64 MB against the limit
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the server, which closes the line
     line = socket.socket(fileno=control)
     heard, told = os.pipe()
@@ -93,8 +96,8 @@ def _keep(line: socket.socket, told: int) -> None:
     started = os.fork()
     if started == 0:
         signal.set_wakeup_fd(-1)
-        for one in (line, awake, alarm, ours):
-            one.close()
+        for end in (line, awake, alarm, ours):
+            end.close()
         os.close(told)
         _work(theirs)
     theirs.close()
@@ -115,8 +118,6 @@ def _keep(line: socket.socket, told: int) -> None:
 def _adopt_orphans() -> None:
     """Become the parent of what the worker's children leave behind, so that it can be killed."""
     if sys.platform == "linux":
-        from agents.sandbox.inside.kernel import libc
-
         libc.prctl(_SUBREAPER, 1, 0, 0, 0)
 
 
