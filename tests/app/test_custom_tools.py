@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agents.models import Tool
+from agents.sandbox import walls
 from letta_site.core.types import Actor
 from memory.models import Block, BlockVersion
 from tests.app.company import fetch, make, use
@@ -352,3 +354,63 @@ def test_grants_are_of_the_tool_and_survive_a_new_save(api: Api) -> None:
     for odd in ("network", ["root"], {"network": True}):
         answer = api.send("PATCH", path, {"metadata_": {"grants": odd}})
         assert (answer.status_code, "grants" in answer.json()["detail"]) == (400, True)
+
+
+# --- the server's own client in a tool ----------------------------------------------------------
+
+ASK = source(
+    "ask(agent_state: object)",
+    "agents = client.agents.list()\n"
+    "names = [one.name for one in agents]\n"
+    "value = client.agents.blocks.retrieve('human', agent_id=agent_id).value\n"
+    "return {'names': names, 'value': value}",
+    "dict",
+)
+FORGE = source(
+    "forge(agent_state: object)",
+    "try:\n    client.tools.create(source_code='x')\n"
+    "except Exception as error:\n    return str(getattr(error, 'status_code', error))\n"
+    "return 'escaped'",
+)
+
+
+@pytest.fixture
+def letta_client(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The published client, where it is installed for the contract tests."""
+    folder = Path(__file__).resolve().parents[2] / ".clients" / "py1"
+    if not (folder / "letta_client").exists():
+        pytest.skip("the published client is not installed")
+    real = str(folder.resolve())
+    monkeypatch.setattr(walls, "installed", lambda: (real,))
+    known = walls.readable()
+    monkeypatch.setattr(walls, "readable", lambda: (*known, real))
+    return real
+
+
+def test_a_tool_asks_this_server(api: Api, letta_client: str) -> None:
+    agent, _ = agent_with(api, ASK, {"name": "Ann"}, metadata_={"grants": ["server"]})
+    done = by_hand(agent, "ask")
+    assert done["func_return"] == {"names": ["Ann"], "value": "Bob"}, done
+
+
+def test_a_tool_cannot_make_itself_more_than_it_is(api: Api, letta_client: str) -> None:
+    agent, _ = agent_with(api, FORGE, metadata_={"grants": ["server"]})
+    assert by_hand(agent, "forge")["func_return"] == "403"
+
+
+def test_without_the_grant_there_is_no_client(api: Api, letta_client: str) -> None:
+    agent, _ = agent_with(api, ASK)
+    assert "name 'client' is not defined" in by_hand(agent, "ask")["stderr"][0]
+
+
+def test_a_tool_sees_its_own_organisation_only(
+    api: Api, letta_client: str, foreign_agent: Any
+) -> None:
+    code = source(
+        "peek(agent_state: object, other: str)",
+        "try:\n    return client.agents.retrieve(other).name\n"
+        "except Exception as error:\n    return str(getattr(error, 'status_code', error))",
+        other="Id.",
+    )
+    agent, _ = agent_with(api, code, metadata_={"grants": ["server"]})
+    assert by_hand(agent, "peek", other=foreign_agent["id"])["func_return"] == "404"
