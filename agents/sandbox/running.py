@@ -89,8 +89,14 @@ class _Call:
                 ours.setblocking(False)
         command = None
         if around.command:
-            network = self.job.network
-            command = walls.bubblewrap_command(around.command, self.folder, user, network=network)
+            command = walls.bubblewrap_command(
+                around.command,
+                self.folder,
+                user,
+                self.job.packages,
+                network=self.job.network,
+                programs=self.job.limits.processes > 0,
+            )
         loop, order = asyncio.get_running_loop(), pack(self._order(around, user))
         with contextlib.suppress(ConnectionError):  # it died at once; reading will tell
             await loop.sock_sendall(self.leash, pack({"command": command}))

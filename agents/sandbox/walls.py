@@ -146,17 +146,26 @@ def installed() -> tuple[str, ...]:
     return tuple(dict.fromkeys(sysconfig.get_path(name) for name in ("purelib", "platlib")))
 
 
-def bubblewrap_command(program: str, folder: str, user: int, *, network: bool) -> list[str]:
+def bubblewrap_command(
+    program: str,
+    folder: str,
+    user: int,
+    packages: tuple[str, ...],
+    *,
+    network: bool,
+    programs: bool,
+) -> list[str]:
     """Return the command that starts a worker in namespaces of its own.
 
-    No /proc, so that no environment can be read there. bwrap itself is started with an empty one.
+    `network`: in the host's, all of it; `programs`: with the host's. There is no /proc, so that no
+    environment can be read there. bwrap itself is started with an empty one.
     """
     python = str(Path(sys.executable).resolve())
     command = [program, "--unshare-all", "--unshare-user", "--disable-userns"]
     command += ["--uid", str(user), "--gid", str(user)]
     command += ["--share-net"] if network else []
     command += ["--die-with-parent", "--new-session", "--cap-drop", "ALL", "--dev", "/dev"]
-    for path in (*readable(), *(PROGRAMS if settings.SANDBOX_PROCESSES else ())):
+    for path in (*readable(), *packages, *(PROGRAMS if programs else ())):
         command += _mount(path)
     command += ["--ro-bind", python, python]
     command += ["--ro-bind", str(INSIDE), f"/letta/{INSIDE.relative_to(CODE_ROOT)}"]
