@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agents.models import Tool
-from agents.sandbox import walls
+from agents.models import Run, Tool
+from agents.runtime import runner
+from agents.sandbox import running, walls
+from agents.types import InputMessage, RunInput, TextPart
+from letta_site.core.aio import in_db
 from letta_site.core.types import Actor
 from memory.models import Block, BlockVersion
-from tests.app.company import fetch, make, use
+from tests.app.company import fetch, make, settle, use
 from tests.app.conftest import Api
 from tests.app.posting import play, post, send
 from tests.fakes.openai_replies import Call, Reply
@@ -414,3 +420,55 @@ def test_a_tool_sees_its_own_organisation_only(
     )
     agent, _ = agent_with(api, code, metadata_={"grants": ["server"]})
     assert by_hand(agent, "peek", other=foreign_agent["id"])["func_return"] == "404"
+
+
+# --- cancelling and side by side ----------------------------------------------------------------
+
+SLEEP = source("rest()", "import time\ntime.sleep(60)\nreturn 'rested'")
+
+
+def folders() -> set[Path]:
+    return set(Path(running._base()).iterdir())
+
+
+async def until(condition: Callable[[], Any], seconds: float) -> Any:
+    end = time.monotonic() + seconds
+    while not (found := condition()) and time.monotonic() < end:
+        await asyncio.sleep(0.01)
+    return found
+
+
+def test_cancelling_a_run_ends_its_tool(api: Api, openai: FakeOpenAI, owner: Actor) -> None:
+    agent, _ = agent_with(api, SLEEP)
+    openai.push(Reply(calls=(Call("rest", {}),)))
+    before = folders()
+
+    async def scenario() -> tuple[Any, Any]:
+        wish = RunInput(agent["id"], (InputMessage("user", (TextPart("rest"),)),))
+        ref, ear = await runner.send(owner, wish)
+        await ear.aclose()
+        (folder,) = await until(lambda: folders() - before, 10)
+        await runner.cancel_runs(owner, agent["id"], [ref.run_id])
+        gone = await until(lambda: not folder.exists(), 2)
+        await settle()
+        return gone, (await in_db(lambda: Run.objects.get(pk=ref.run_id))).status
+
+    assert play(scenario) == (True, "cancelled")
+    openai.push("Awake.")
+    assert send(agent["id"], {"input": "well?"}).status_code == 200
+
+
+@pytest.mark.parametrize("parallel", [True, False])
+def test_tools_run_side_by_side_only_where_they_may(
+    api: Api, openai: FakeOpenAI, parallel: bool
+) -> None:
+    """Each call says when it began and ended, by the one clock of the machine."""
+    body = (
+        "import time\nbegan = time.monotonic()\ntime.sleep(0.5)\n"
+        "return f'{began} {time.monotonic()}'"
+    )
+    agent, _ = agent_with(api, source("span()", body), enable_parallel_execution=parallel)
+    openai.push(Reply(calls=(Call("span", {}), Call("span", {}))), "Done.")
+    (said,) = returns(send(agent["id"], {"input": "go"}))
+    first, second = (tuple(map(float, one["tool_return"].split())) for one in said["tool_returns"])
+    assert (max(first[0], second[0]) < min(first[1], second[1])) == parallel
