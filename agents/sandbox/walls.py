@@ -185,5 +185,5 @@ def _mount(path: str) -> list[str]:
 # Nothing of the server's is on the path but the folder above `inside`, and that only for the start.
 START = (
     "import importlib, sys; sys.path.insert(0, sys.argv[1]); "
-    "importlib.import_module('agents.sandbox.inside.' + sys.argv[2]).main(int(sys.argv[3]))"
+    "importlib.import_module('agents.sandbox.inside.' + sys.argv[2]).start(int(sys.argv[3]))"
 )
