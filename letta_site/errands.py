@@ -1,6 +1,7 @@
 """The way of a tool's own requests to the API: in this process, in the name of its agent."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import unquote
@@ -8,6 +9,7 @@ from urllib.parse import unquote
 from letta_site.auth import GUEST
 from letta_site.core.types import Actor
 
+SECRETS = frozenset(("secrets", "tool_exec_environment_variables"))
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 
 Json = dict[str, Any]
@@ -58,8 +60,22 @@ class _Answer:
         if len(self._body) > MAX_ANSWER_BYTES:
             said = '{"detail":"TOO_LARGE: The answer is too long for a tool; ask for less."}'
             return {"status": 413, "type": "application/json", "body": said}
-        text = self._body.decode("utf-8", "surrogateescape")
+        text = _without_secrets(self._body.decode("utf-8", "surrogateescape"))
         return {"status": self._start["status"], "type": kind, "body": text}
+
+
+def _without_secrets(text: str) -> str:
+    """Return JSON text with the values of all agents' secrets left out."""
+    if not any(f'"{name}"' in text for name in SECRETS):
+        return text
+    return json.dumps(json.loads(text, object_hook=_blank))
+
+
+def _blank(value: Json) -> Json:
+    for name in SECRETS & value.keys():
+        if isinstance(value[name], list):
+            value[name] = [{**row, "value": ""} for row in value[name]]
+    return value
 
 
 def _scope(actor: Actor, asked: Json, length: int) -> Message:

@@ -4,26 +4,20 @@ import asyncio
 import contextlib
 import itertools
 import json
-import os
-import shutil
 import signal
 import socket
-import tempfile
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache
-from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from django.conf import settings
 
-from agents.sandbox import walls
+from agents.sandbox import folders, walls
 from agents.sandbox.inside.frames import HEADER_BYTES, pack
 from agents.sandbox.jobs import Done, How, Job, Json, NoSandbox
 from agents.sandbox.warm import fork_server
 
 _PIECE_BYTES = 64 * 1024
 _LOOK_AT_DISK_S = 0.25
-_MOST_FILES = 10_000
 _END_S = 2.0
 _STARTS = 2
 # Users that systemd sets aside for services without an account, and hardly anybody else has.
@@ -31,7 +25,6 @@ _FIRST_USER, _USERS = 61184, 4336
 
 _numbers = itertools.count()
 _slots: "WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]" = WeakKeyDictionary()
-_chores: set["asyncio.Future[None]"] = set()
 
 
 async def run(job: Job) -> Done:
@@ -41,27 +34,19 @@ async def run(job: Job) -> Done:
     """
     async with _slot():
         around = await asyncio.to_thread(walls.choose)
-        folder = tempfile.mkdtemp(dir=_base())
+        folder = folders.make()
         call = _Call(job, folder)
         try:
             await call.start(around)
             return await call.converse()
         finally:
             call.close()
-            _remove_soon(call, folder)
+            folders.remove_soon(folder, getattr(call, "leash", None))
 
 
 def _slot() -> asyncio.Semaphore:
     loop = asyncio.get_running_loop()
     return _slots.setdefault(loop, asyncio.Semaphore(settings.SANDBOX_PARALLEL))
-
-
-@cache
-def _base() -> str:
-    """Return this process's folder of folders. Others may go through it, not look into it."""
-    path = tempfile.mkdtemp(prefix="letta-tools-")
-    Path(path).chmod(0o711)
-    return path
 
 
 @dataclass(slots=True)
@@ -195,7 +180,7 @@ class _Call:
     async def _watch_the_disk(self) -> None:
         while True:
             await asyncio.sleep(_LOOK_AT_DISK_S)
-            used = await asyncio.to_thread(_bytes_in, self.folder)
+            used = await asyncio.to_thread(folders.bytes_in, self.folder)
             if used > self.job.limits.disk_mb * 1024 * 1024:
                 self.how = self.how or "filled_the_disk"
                 self.let_go()
@@ -274,43 +259,3 @@ async def _within(task: "asyncio.Task[bytes]", *, default: bytes) -> bytes:
         return await asyncio.wait_for(task, _END_S)
     except TimeoutError:
         return default
-
-
-def _bytes_in(folder: str) -> int:
-    """Return how much room the files in a folder take; without end when there are too many."""
-    total = 0
-    for count, (parent, name) in enumerate(
-        (parent, name) for parent, _, names in os.walk(folder) for name in names
-    ):
-        if count == _MOST_FILES:
-            return 1 << 62
-        with contextlib.suppress(OSError):
-            total += Path(parent, name).lstat().st_blocks * 512
-    return total
-
-
-def _remove_soon(call: _Call, folder: str) -> None:
-    """Remove a call's folder: at once when it is empty, else in a thread when all is dead."""
-    try:
-        leash = call.leash
-    except AttributeError:
-        leash = None
-    try:
-        Path(folder).rmdir()
-        if leash:
-            leash.close()
-        return
-    except OSError:
-        pass
-    chore = asyncio.get_running_loop().run_in_executor(None, _remove, leash, folder)
-    _chores.add(chore)
-    chore.add_done_callback(_chores.discard)
-
-
-def _remove(leash: socket.socket | None, folder: str) -> None:
-    if leash is not None:
-        leash.settimeout(_END_S)
-        with leash, contextlib.suppress(OSError):
-            while leash.recv(1024):
-                pass
-    shutil.rmtree(folder, ignore_errors=True)

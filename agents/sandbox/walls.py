@@ -72,6 +72,7 @@ def choose() -> Walls:
     """
     found = _found(settings.SANDBOX)
     if found is not None:
+        _check_data_folder(str(settings.LETTA_DIR))
         return found
     if settings.UNSAFE_TOOLS:
         return Walls(())
@@ -80,6 +81,18 @@ def choose() -> Walls:
         "seccomp (Linux 5.13 or later) nor a bubblewrap that works.",
         todo="Install bubblewrap, or, if you trust every tool, set LETTA_UNSAFE_TOOLS=1.",
     )
+
+
+@cache
+def _check_data_folder(folder: str) -> None:
+    """Raise NoSandbox when the server's data lie where every tool may read."""
+    data = Path(folder).resolve()
+    for path in readable():
+        if data.is_relative_to(Path(path).resolve()):
+            raise NoSandbox(
+                f"Tools may read {path}, and LETTA_DIR ({data}) lies in it; they are not run.",
+                todo="Move LETTA_DIR elsewhere.",
+            )
 
 
 def are_missing() -> bool:

@@ -13,7 +13,8 @@ import pytest
 
 from agents.models import Run, Tool
 from agents.runtime import runner
-from agents.sandbox import running, walls
+from agents.sandbox import folders as sandbox_folders
+from agents.sandbox import walls
 from agents.types import InputMessage, RunInput, TextPart
 from letta_site.core.aio import in_db
 from letta_site.core.types import Actor
@@ -369,14 +370,19 @@ ASK = source(
     "agents = client.agents.list()\n"
     "names = [one.name for one in agents]\n"
     "value = client.agents.blocks.retrieve('human', agent_id=agent_id).value\n"
-    "return {'names': names, 'value': value}",
+    "secrets = [one.value for one in client.agents.retrieve(agent_id).secrets]\n"
+    "return {'names': names, 'value': value, 'secrets': secrets}",
     "dict",
 )
 FORGE = source(
     "forge(agent_state: object)",
-    "try:\n    client.tools.create(source_code='x')\n"
-    "except Exception as error:\n    return str(getattr(error, 'status_code', error))\n"
-    "return 'escaped'",
+    "import httpx\nsaid = []\n"
+    "for method, path in [('POST', '/v1/tools/'), ('POST', '/v1/%74ools/run'),\n"
+    "                     ('PATCH', f'/v1/agents/{agent_id}/tools/approval/forge'),\n"
+    "                     ('GET', '/admin/'), ('GET', '/latest/agents/')]:\n"
+    "    said.append(client._client.request(method, 'http://letta' + path, json={}).status_code)\n"
+    "return said",
+    "list",
 )
 
 
@@ -394,14 +400,16 @@ def letta_client(monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_a_tool_asks_this_server(api: Api, letta_client: str) -> None:
-    agent, _ = agent_with(api, ASK, {"name": "Ann"}, metadata_={"grants": ["server"]})
+    facts = {"name": "Ann", "secrets": {"KEY": "canary"}}
+    agent, _ = agent_with(api, ASK, facts, metadata_={"grants": ["server"]})
     done = by_hand(agent, "ask")
-    assert done["func_return"] == {"names": ["Ann"], "value": "Bob"}, done
+    # Its own secrets are in its environment; those of all agents are not for asking.
+    assert done["func_return"] == {"names": ["Ann"], "value": "Bob", "secrets": [""]}, done
 
 
 def test_a_tool_cannot_make_itself_more_than_it_is(api: Api, letta_client: str) -> None:
     agent, _ = agent_with(api, FORGE, metadata_={"grants": ["server"]})
-    assert by_hand(agent, "forge")["func_return"] == "403"
+    assert by_hand(agent, "forge")["func_return"] == [403] * 5
 
 
 def test_without_the_grant_there_is_no_client(api: Api, letta_client: str) -> None:
@@ -428,7 +436,7 @@ SLEEP = source("rest()", "import time\ntime.sleep(60)\nreturn 'rested'")
 
 
 def folders() -> set[Path]:
-    return set(Path(running._base()).iterdir())
+    return set(Path(sandbox_folders.base()).iterdir())
 
 
 async def until(condition: Callable[[], Any], seconds: float) -> Any:

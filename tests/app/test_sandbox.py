@@ -14,7 +14,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from agents.sandbox import packages, running, walls
+from agents.sandbox import folders, packages, walls
 from agents.sandbox.jobs import Done, Job, NoSandbox, limits_from_settings
 from agents.sandbox.running import run
 from agents.sandbox.warm import fork_server
@@ -94,7 +94,7 @@ def test_more_calls_than_the_limit_wait_for_their_turn(settings: Any) -> None:
 
 def test_cancelling_kills_the_tool_and_removes_its_files() -> None:
     async def cancelled() -> tuple[Any, Any]:
-        base = Path(running._base())
+        base = Path(folders.base())
         task = asyncio.create_task(run(Job(SLEEP, "f")))
         folder = await until(lambda: next(base.iterdir(), None))
         (folder / "left").write_text("x")
@@ -155,6 +155,17 @@ def test_a_machine_without_walls_refuses(monkeypatch: pytest.MonkeyPatch, settin
     settings.UNSAFE_TOOLS = True
     assert walls.are_missing()
     assert add().value == 3
+
+
+def test_data_that_lie_among_the_libraries_are_not_risked(settings: Any) -> None:
+    settings.LETTA_DIR = Path(walls.installed()[0]) / "letta"
+    with pytest.raises(NoSandbox, match="LETTA_DIR"):
+        add()
+
+
+def test_a_variable_that_no_process_can_have() -> None:
+    done = play(Job(ADD, "add", {"a": 1, "b": 2}, env={"A=B": "x"}))
+    assert (done.how, "illegal" in done.why) == ("raised", True), done
 
 
 def test_walls_that_cannot_be_built_are_not_gone_without() -> None:

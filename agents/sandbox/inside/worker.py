@@ -45,7 +45,10 @@ def main(channel: int) -> NoReturn:
 
 
 def _answer(job: dict[str, Any], line: socket.socket) -> dict[str, Any]:
-    _settle(job)
+    try:
+        _settle(job)
+    except (OSError, ValueError) as error:  # such as a variable that no process can have
+        return {"error": {"type": type(error).__name__, "text": str(error)}}
     try:
         confine(job)
     except (OSError, ValueError) as error:
