@@ -480,3 +480,45 @@ def test_tools_run_side_by_side_only_where_they_may(
     (said,) = returns(send(agent["id"], {"input": "go"}))
     first, second = (tuple(map(float, one["tool_return"].split())) for one in said["tool_returns"])
     assert (max(first[0], second[0]) < min(first[1], second[1])) == parallel
+
+
+# --- what is refused says what to do ------------------------------------------------------------
+
+
+def test_packages_that_are_not_installed(api: Api) -> None:
+    wanted = [{"name": "absent-package", "version": "1.0"}]
+    said = trial(source("f()", "return 1"), {}, pip_requirements=wanted).json()
+    assert said["status"] == "error"
+    assert "absent-package==1.0" in said["tool_return"]
+    assert "LETTA_TOOL_INSTALLS=1" in said["tool_return"]
+
+
+def test_the_network_is_not_there_unless_it_is_granted(api: Api) -> None:
+    code = source("f()", "import socket\nsocket.create_connection(('127.0.0.1', 80), 1)")
+    assert "metadata_.grants" in trial(code, {}).json()["tool_return"]
+
+
+def test_a_tool_may_make_a_block_but_not_a_thousand(api: Api) -> None:
+    body = (
+        "from types import SimpleNamespace as Block\n"
+        "for n in range(count):\n"
+        "    agent_state.memory.set_block(Block(label=f'new{n}', value='x'))\n"
+        "return 'ok'"
+    )
+    code = source("grow(agent_state: object, count: int)", body, count="How many.")
+    agent, _ = agent_with(api, code)
+    assert by_hand(agent, "grow", count=1)["status"] == "success"
+    assert Block.objects.filter(label="new0").exists()
+    assert by_hand(agent, "grow", count=1000)["status"] == "error"
+    assert Block.objects.filter(label__startswith="new").count() == 1
+
+
+def test_a_block_that_cannot_be_is_an_error_of_the_tool(api: Api, openai: FakeOpenAI) -> None:
+    body = (
+        "from types import SimpleNamespace as Block\n"
+        "agent_state.memory.set_block(Block(label='x' * 300, value='x'))\nreturn 'ok'"
+    )
+    agent, _ = agent_with(api, source("grow(agent_state: object)", body))
+    openai.push(Reply(calls=(Call("grow", {}),)), "It failed.")
+    (said,) = returns(send(agent["id"], {"input": "go"}))
+    assert (said["status"], "label" in said["tool_return"]) == ("error", True)
