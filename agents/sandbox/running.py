@@ -37,8 +37,8 @@ async def run(job: Job) -> Done:
         folder = folders.make()
         call = _Call(job, folder)
         try:
-            await call.start(around)
-            return await call.converse()
+            await call.start()
+            return await call.converse(around)
         finally:
             call.close()
             folders.remove_soon(folder, getattr(call, "leash", None))
@@ -61,9 +61,8 @@ class _Call:
     out: socket.socket = field(init=False)
     err: socket.socket = field(init=False)
 
-    async def start(self, around: walls.Walls) -> None:
-        """Hand the job to a worker behind these walls."""
-        user = _FIRST_USER + next(_numbers) % _USERS
+    async def start(self) -> None:
+        """Get a worker."""
         pairs = [socket.socketpair() for _ in range(4)]
         self.leash, self.channel, self.out, self.err = (ours for ours, _ in pairs)
         try:
@@ -72,6 +71,10 @@ class _Call:
             for ours, theirs in pairs:
                 theirs.close()
                 ours.setblocking(False)
+
+    async def _hand_over(self, around: walls.Walls) -> None:
+        """Tell the keeper what the worker is to be, and the worker what to do."""
+        user = _FIRST_USER + next(_numbers) % _USERS
         command = None
         if around.command:
             command = walls.bubblewrap_command(
@@ -111,12 +114,12 @@ class _Call:
             "client": job.ask is not None,
         }
 
-    async def converse(self) -> Done:
-        """Take what comes until the worker is dead."""
+    async def converse(self, around: walls.Walls) -> Done:
+        """Have a worker behind these walls do the job; take what comes until it is dead."""
         watch = asyncio.create_task(self._watch_the_disk())
         outputs = [asyncio.create_task(self._collect(one)) for one in (self.out, self.err)]
         try:
-            answer = await self._answer_in_time()
+            answer = await self._answer_in_time(around)
             self.let_go()
             # A good answer is not kept waiting for the funeral, which takes some milliseconds.
             report = {} if answer else await self._report()
@@ -128,9 +131,10 @@ class _Call:
         stdout, stderr = (text.decode("utf-8", "replace") for text in texts)
         return replace(done, stdout=stdout, stderr=stderr)
 
-    async def _answer_in_time(self) -> Json | None:
+    async def _answer_in_time(self, around: walls.Walls) -> Json | None:
         try:
             async with asyncio.timeout(self.job.limits.timeout_s):
+                await self._hand_over(around)
                 while True:
                     said = await self._read_frame()
                     if said is None or "request" not in said:
