@@ -251,6 +251,7 @@ class ToolOutcome:
     """What running a tool gave: text for the model, and changes for the checkpoint to make.
 
     `closes_others`: all files but the `opened` ones are to be closed.
+    `value` is what custom code returned, where it is more than its text.
     """
 
     text: str
@@ -262,6 +263,7 @@ class ToolOutcome:
     closes_others: bool = False
     stdout: tuple[str, ...] = ()
     stderr: tuple[str, ...] = ()
+    value: Any = None
 
 
 @dataclass(frozen=True, slots=True)

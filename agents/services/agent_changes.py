@@ -22,8 +22,9 @@ from agents.services.folder_links import replace_folders
 from agents.services.kit import block_views
 from agents.services.open_files import refit
 from agents.services.prompts import refresh_prompt
+from agents.services.tool_lists import tools_by_id
 from agents.services.tool_seed import ensure_base_tools
-from agents.services.tools import get_tool, tools_by_id
+from agents.services.tools import get_tool
 from agents.types import Json
 from letta_site.core.aio import write
 from letta_site.core.errors import NotFound

@@ -33,6 +33,7 @@ ALIKE = {
     "agent_files.close_all": "agents.files.close_all(agent_id)",
     "tools.list": "tools.list()",
     "tools.retrieve": "tools.retrieve(tool_id)",
+    "tools.create": "tools.create()",
     "tools.upsert": "tools.upsert()",
     "tools.delete": "tools.delete(tool_id)",
     "agent_tools.list": "agents.tools.list(agent_id)",
@@ -80,6 +81,7 @@ OLD = {
     "agent_tools.attach": "agents.tools.attach(agent_id, tool_id)",
     "agent_tools.detach": "agents.tools.detach(agent_id, tool_id)",
     "messages.search": "agents.messages.search()",
+    "tools.try": "tools.run_tool_from_source()",
 }
 NEW = {
     "health": "health()",
@@ -113,6 +115,8 @@ NEW = {
     "agent_tools.detach": "agents.tools.detach(tool_id)",
     "messages.search": "messages.search()",
     "all_passages.search": "passages.search()",
+    "agent_tools.run": "agents.tools.run(tool_name)",
+    "tools.search": "tools.search()",
 }
 PY0 = {
     "archives.create": "archives.create_archive()",
