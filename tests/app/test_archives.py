@@ -5,6 +5,9 @@ import pytest
 from letta_site.core.models import Organization
 from memory.models import Archive, Passage, SearchEntry
 
+# Archival search hops to other threads, which see what is committed only.
+pytestmark = pytest.mark.django_db(transaction=True)
+
 NOBODY = "00000000-0000-4000-8000-000000000000"
 KEYS = {
     "id", "name", "description", "vector_db_provider", "embedding_config", "metadata",

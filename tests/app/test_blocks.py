@@ -214,5 +214,5 @@ def test_the_agents_of_a_block_cost_the_same_at_any_number(
     shared = api.send("POST", "/v1/blocks/", {"label": "shared"}).json()["id"]
     for _ in range(4):
         api.send("POST", "/v1/agents/", {"model": "letta/demo", "block_ids": [shared]})
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):
         assert len(api.get(f"/v1/blocks/{shared}/agents").json()) == 4

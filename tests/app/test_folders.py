@@ -3,7 +3,7 @@
 import pytest
 
 from letta_site.core.ids import new_id
-from memory.models import FileChunk, Folder, SearchEntry
+from memory.models import EmbeddingScope, FileChunk, Folder, SearchEntry
 from memory.services.candidates import SearchQuery
 from memory.services.folders import create_folder
 from memory.services.search import search
@@ -63,17 +63,32 @@ def test_folders_by_the_page(api):
     assert listed(name="b") == [ids[1]]
 
 
-def test_an_embedding_model_is_kept(api):
-    body = {"name": "x", "embedding": "openai/small", "embedding_chunk_size": 100}
+def test_an_embedding_model_is_kept(api, openai):
+    small, large = "text-embedding-3-small", "text-embedding-3-large"
+    body = {"name": "x", "embedding": f"openai/{small}", "embedding_chunk_size": 100}
     config = api.send("POST", "/v1/folders/", body).json()["embedding_config"]
-    assert (config["handle"], config["embedding_model"]) == ("openai/small", "small")
+    assert (config["handle"], config["embedding_model"]) == (f"openai/{small}", small)
     assert config["embedding_chunk_size"] == 100
-    old = {"embedding_model": "m", "embedding_endpoint_type": "ollama", "embedding_dim": 3}
+    old = {"embedding_model": small, "embedding_endpoint_type": "openai", "embedding_dim": 3}
     made = api.send("POST", "/v1/sources/", {"name": "y", "embedding_config": old}).json()
-    assert made["embedding_config"].items() >= old.items()
-    path, change = f"/v1/sources/{made['id']}", {"embedding_config": {"handle": "openai/large"}}
+    assert made["embedding"] == f"openai/{small}"
+    assert made["embedding_config"]["embedding_dim"] == 1536
+    path, change = f"/v1/sources/{made['id']}", {"embedding_config": {"handle": f"openai/{large}"}}
     changed = api.send("PATCH", path, change).json()["embedding_config"]
-    assert (changed["handle"], changed["embedding_model"]) == ("openai/large", "large")
+    assert (changed["handle"], changed["embedding_model"]) == (f"openai/{large}", large)
+    assert EmbeddingScope.objects.get(pk=made["id"]).model == f"openai/{large}"
+
+
+def test_without_a_model_the_config_says_so_and_can_be_sent_back(api):
+    config = api.send("POST", "/v1/folders/", {"name": "x"}).json()["embedding_config"]
+    assert (config["handle"], config["embedding_model"]) == (None, "none")
+    again = api.send("POST", "/v1/folders/", {"name": "y", "embedding_config": config})
+    assert (again.status_code, again.json()["embedding"]) == (200, None)
+
+
+def test_an_unknown_embedding_model_is_refused(api, openai):
+    answer = api.send("POST", "/v1/folders/", {"name": "x", "embedding": "nobody/none"})
+    assert answer.status_code == 400 and "must be one of" in answer.json()["what"]
 
 
 def test_pieces_are_listed_and_found(api, owner, folder):

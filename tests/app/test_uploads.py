@@ -159,8 +159,8 @@ def test_bytes_that_are_gone_are_an_error_of_that_file(api, folder):
     assert states == {"a.txt": "error", "b.txt": "completed"}
 
 
-def test_progress_is_told_while_pieces_are_stored(api):
-    body = {"name": "x", "embedding": "openai/small"}
+def test_progress_is_told_while_pieces_are_stored(api, openai):
+    body = {"name": "x", "embedding": "openai/text-embedding-3-small"}
     folder = api.send("POST", "/v1/folders/", body).json()
     upload(api, folder["id"], "a.txt", "word " * 2000)
     job, parsed = ingest.take_next(set()), _parsed("word " * 2000)
