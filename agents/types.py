@@ -237,7 +237,10 @@ class RetrievalRecord:
 
 @dataclass(frozen=True, slots=True)
 class ToolOutcome:
-    """What running a tool gave: text for the model, and changes for the checkpoint to make."""
+    """What running a tool gave: text for the model, and changes for the checkpoint to make.
+
+    `value` is what custom code returned, where it is more than its text.
+    """
 
     text: str
     status: Status = "success"
@@ -246,6 +249,7 @@ class ToolOutcome:
     retrieval: RetrievalRecord | None = None
     stdout: tuple[str, ...] = ()
     stderr: tuple[str, ...] = ()
+    value: Any = None
 
 
 @dataclass(frozen=True, slots=True)

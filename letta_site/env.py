@@ -38,6 +38,25 @@ def whole(name: str, *, default: int, least: int = 0) -> int:
     return int(value)
 
 
+def one_of(name: str, *choices: str) -> str:
+    """Return a variable that is one of `choices`, the first by default.
+
+    Raises ImproperlyConfigured.
+    """
+    value = text(name, default=choices[0]).lower()
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name}={value!r}: write one of {', '.join(choices)}.")
+    return value
+
+
+def ports(name: str, *, default: str) -> list[int]:
+    """Return a comma-separated variable of port numbers. Raises ImproperlyConfigured."""
+    given = [word.strip() for word in text(name, default=default).split(",")]
+    if not all(word.isdigit() and 0 < int(word) < 65536 for word in given):
+        raise ImproperlyConfigured(f"{name}={','.join(given)!r}: write port numbers, as in 80,443.")
+    return [int(word) for word in given]
+
+
 def words(name: str) -> list[str]:
     """Return a comma-separated variable as a list without blanks."""
     return [word.strip() for word in text(name).split(",") if word.strip()]

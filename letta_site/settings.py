@@ -183,6 +183,21 @@ MODEL_LIST_AGE_S = env.whole("LETTA_MODEL_LIST_AGE_S", default=60)
 # After that a request for approval is denied when the next message comes; 0: it waits for ever.
 APPROVAL_TIMEOUT_MIN = env.whole("LETTA_APPROVAL_TIMEOUT_MIN", default=15)
 TOOL_TIMEOUT_S = env.whole("LETTA_TOOL_TIMEOUT_S", default=180, least=1)
+# --- the sandbox of tools (agents/sandbox) ----------------------------------------------------
+SANDBOX = env.one_of("LETTA_SANDBOX", "auto", "landlock", "bubblewrap")
+UNSAFE_TOOLS = env.flag("LETTA_UNSAFE_TOOLS")
+SANDBOX_PARALLEL = env.whole("LETTA_SANDBOX_PARALLEL", default=8, least=1)
+SANDBOX_MEMORY_MB = env.whole("LETTA_SANDBOX_MEMORY_MB", default=1024, least=64)
+SANDBOX_PROCESSES = env.whole("LETTA_SANDBOX_PROCESSES", default=0)
+SANDBOX_FILE_MB = env.whole("LETTA_SANDBOX_FILE_MB", default=64)
+SANDBOX_DISK_MB = env.whole("LETTA_SANDBOX_DISK_MB", default=256)
+SANDBOX_OUTPUT_KB = env.whole("LETTA_SANDBOX_OUTPUT_KB", default=256, least=1)
+SANDBOX_RESULT_KB = env.whole("LETTA_SANDBOX_RESULT_KB", default=1024, least=1)
+# Where tools with network access may connect to; a database on this machine is not among them.
+SANDBOX_PORTS = env.ports("LETTA_SANDBOX_PORTS", default="80,443")
+TOOL_INSTALLS = env.flag("LETTA_TOOL_INSTALLS")
+TOOL_INSTALL_TIMEOUT_S = env.whole("LETTA_TOOL_INSTALL_TIMEOUT_S", default=300, least=1)
+
 # A callback goes to an address that a caller named. Private ones are for development.
 ALLOW_PRIVATE_CALLBACKS = env.flag("LETTA_ALLOW_PRIVATE_CALLBACKS")
 ALLOW_PRIVATE_PICTURES = env.flag("LETTA_ALLOW_PRIVATE_PICTURES")

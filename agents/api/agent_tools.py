@@ -5,7 +5,7 @@ from ninja import Query
 
 from agents.api.routers import agents_router as router
 from agents.runtime import runner
-from agents.services import agent_changes, tool_calls, tools
+from agents.services import agent_changes, tool_calls, tool_lists
 from agents.tools.toolbox import AgentToolBox
 from agents.types import Json
 from agents.wire.agents import encode_agent
@@ -24,7 +24,7 @@ from letta_site.core.paging import MAX_LIMIT, Page
 @router.get("/{agent_id}/tools")
 def list_agent_tools(request: HttpRequest, agent_id: AgentId, page: Query[Page]) -> list[Json]:
     # Clients of the old era cannot page here: nothing said means everything.
-    rows = tools.list_tools_of(request.auth, agent_id, query=page.query(limit=MAX_LIMIT))
+    rows = tool_lists.list_tools_of(request.auth, agent_id, query=page.query(limit=MAX_LIMIT))
     return [encode_tool(row) for row in rows]
 
 
@@ -66,4 +66,5 @@ async def run_tool(
     messenger = await runner.messenger_by_hand(actor, agent_id)
     box = AgentToolBox(actor.org_id, (prepared.spec,), messenger)
     outcome = await box.call(prepared.call, arguments, prepared.context)
-    return encode_execution(await in_db(tool_calls.store_outcome, actor, prepared, outcome))
+    result = await in_db(tool_calls.store_outcome, actor, prepared, outcome)
+    return encode_execution(result, outcome.value)

@@ -5,7 +5,7 @@ from agents.models.group import Group, GroupBlock, GroupMember, Talk
 from agents.models.links import AgentArchive, AgentBlock, AgentTool
 from agents.models.message import Compaction, Message, MessageVersion
 from agents.models.run import Batch, RequestPart, Run, RunEvent, Step, ToolCall
-from agents.models.tool import Tool
+from agents.models.tool import Tool, ToolVersion
 
 __all__ = [
     "Agent",
@@ -30,4 +30,6 @@ __all__ = [
     "Talk",
     "Tool",
     "ToolCall",
+    "ToolVersion",
+    "ToolVersion",
 ]

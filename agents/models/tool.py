@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from letta_site.core.clock import now
 from letta_site.core.ids import maker
 from letta_site.core.models.base import Owned, id_field
 
@@ -34,3 +35,22 @@ class Tool(Owned):
 
     def __str__(self) -> str:
         return self.name
+
+
+class ToolVersion(models.Model):
+    """A custom tool as it was after a change. `content` holds its columns by name."""
+
+    tool = models.ForeignKey(Tool, models.CASCADE, related_name="versions")
+    n = models.PositiveIntegerField()
+    content = models.JSONField()
+    created_at = models.DateTimeField(default=now)
+    created_by_id = models.CharField(max_length=60, null=True)
+
+    class Meta:
+        ordering = ["-n"]
+        constraints = [
+            models.UniqueConstraint(fields=["tool", "n"], name="one_tool_version_a_number")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tool_id} v{self.n}"

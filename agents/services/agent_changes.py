@@ -19,7 +19,8 @@ from agents.services.agents import get_agent
 from agents.services.columns import check_columns
 from agents.services.kit import block_views
 from agents.services.prompts import refresh_prompt
-from agents.services.tools import get_tool, tools_by_id
+from agents.services.tool_lists import tools_by_id
+from agents.services.tools import get_tool
 from agents.types import Json
 from letta_site.core.aio import write
 from letta_site.core.errors import NotFound

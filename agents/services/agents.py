@@ -23,8 +23,8 @@ from agents.services.agent_names import check_name, random_name
 from agents.services.agent_relations import load_shown
 from agents.services.agent_rules import first_rules
 from agents.services.columns import check_columns
+from agents.services.tool_lists import tools_by_id, tools_by_name
 from agents.services.tool_seed import ensure_base_tools
-from agents.services.tools import tools_by_id, tools_by_name
 from agents.types import Json
 from letta_site.core.aio import write
 from letta_site.core.errors import NotFound

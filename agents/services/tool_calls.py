@@ -27,14 +27,14 @@ class PreparedCall:
 
 
 def prepare(actor: Actor, agent_id: str, tool_name: str, arguments: Json) -> PreparedCall:
-    """Load what a tool of an agent needs. Raises NotFound; NotReady for a tool with own code."""
+    """Load what a tool of an agent needs. Raises NotFound; NotReady for a kind that is not run."""
     conversation = default_conversation(actor, agent_id)
     link = AgentTool.objects.filter(agent_id=agent_id, tool__name=tool_name)
     found = link.select_related("tool").first()
     if found is None:
         raise NotFound(f"Agent {agent_id} has no tool named {tool_name!r}.")
-    if not found.tool.tool_type.startswith("letta_"):
-        raise NotReady(f"Running {tool_name!r} is not supported yet: it is custom code.")
+    if found.tool.tool_type != "custom" and not found.tool.tool_type.startswith("letta_"):
+        raise NotReady(f"Running {tool_name!r} is not supported yet: it is not kept here.")
     context = ToolContext(
         agent_id=agent_id,
         org_id=actor.org_id,

@@ -4,33 +4,19 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 
-from django.db.models import Q, QuerySet
-
-from agents.models import Agent, Tool
-from agents.services.tool_schema import schema_of_source
-from agents.services.tool_seed import ensure_base_tools, offered_names
+from agents.models import Tool
+from agents.services.tool_code import GRANTS
+from agents.services.tool_schema import check_source, schema_of_source
+from agents.services.tool_seed import offered_names
+from agents.services.tool_versions import note_version
 from agents.types import Json
 from letta_site.core.aio import write
+from letta_site.core.clock import now
 from letta_site.core.errors import Invalid, Malformed, NotFound
-from letta_site.core.paging import page
-from letta_site.core.types import Actor, PageQuery
+from letta_site.core.types import Actor
 
 MAX_NAME_CHARS = 48
 MAX_RETURN_LIMIT_CHARS = 1_000_000
-SOURCE_TYPES = ("python", "typescript", "json")
-TOOL_TYPES = (
-    "custom",
-    "letta_core",
-    "letta_memory_core",
-    "letta_multi_agent_core",
-    "letta_sleeptime_core",
-    "letta_voice_sleeptime_core",
-    "letta_builtin",
-    "letta_files_core",
-    "external_langchain",
-    "external_composio",
-    "external_mcp",
-)
 
 # Keys of the wire that are columns of a tool, by the same name, and need no thought.
 DRAFT_FIELDS = frozenset(
@@ -57,21 +43,7 @@ class ToolDraft:
     json_schema: Json | None = None
     args_json_schema: Json | None = None
     fields: Json = field(default_factory=dict)
-    project_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ToolFilter:
-    """Which tools to list; None asks for no restriction."""
-
-    name: str | None = None
-    names: tuple[str, ...] | None = None
-    tool_ids: tuple[str, ...] | None = None
-    search: str | None = None
-    tool_types: tuple[str, ...] | None = None
-    exclude_tool_types: tuple[str, ...] | None = None
-    only_letta: bool = False
-    without_letta: bool = False
+    metadata: Json = field(default_factory=dict)
     project_id: str | None = None
 
 
@@ -85,7 +57,9 @@ def save_tool(actor: Actor, draft: ToolDraft) -> Tool:
     name = _check_name(schema)
     fields = {**draft.fields, "source_type": draft.source_type}
     fields |= {"source_code": draft.source_code, "json_schema": schema}
-    fields |= {"args_json_schema": draft.args_json_schema, "metadata": _hashed(draft.source_code)}
+    fields |= {"args_json_schema": draft.args_json_schema}
+    metadata = {**draft.metadata, **_hashed(draft.source_code)}
+    _check_grants(metadata)
     fields.setdefault("description", schema.get("description"))
     _check_fields(fields)
     with write():
@@ -94,10 +68,19 @@ def save_tool(actor: Actor, draft: ToolDraft) -> Tool:
             row = Tool(
                 org_id=actor.org_id, name=name, created_by_id=actor.id, project_id=draft.project_id
             )
-        _assign(row, fields)
-        row.last_updated_by_id = actor.id
+        _assign(row, {**fields, "metadata": {**_granted(row), **metadata}})
+        row.last_updated_by_id, row.updated_at = actor.id, now()
         row.save()
+        note_version(actor, row)
     return row
+
+
+def _granted(row: Tool) -> Json:
+    """Return what a save keeps of a tool's metadata: a script that saves at each start sends none.
+
+    Whoever may change the code may also grant, so nothing is gained by taking grants away.
+    """
+    return {key: value for key, value in (row.metadata or {}).items() if key == "grants"}
 
 
 def _assign(row: Tool, fields: Json) -> None:
@@ -110,10 +93,7 @@ def _hashed(source: str) -> Json:
 
 
 def _schema(draft: ToolDraft) -> Json:
-    if draft.source_type not in SOURCE_TYPES:
-        raise Invalid(f"Unknown tool source type: {draft.source_type}")
-    if not draft.source_code.strip():
-        raise Invalid("Custom tool is missing source_code field.")
+    check_source(draft.source_code, draft.source_type)
     if draft.json_schema:
         return draft.json_schema
     if draft.source_type == "typescript":
@@ -151,6 +131,12 @@ def _check_fields(fields: Json) -> None:
         raise Invalid(f"return_char_limit is {limit}; it must be 1 to {MAX_RETURN_LIMIT_CHARS}.")
 
 
+def _check_grants(metadata: Json | None) -> None:
+    grants = (metadata or {}).get("grants", [])
+    if not isinstance(grants, list) or set(map(str, grants)) - set(GRANTS):
+        raise Invalid(f"metadata_.grants is {grants!r}; it is a list of any of {list(GRANTS)}.")
+
+
 def get_tool(actor: Actor, tool_id: str) -> Tool:
     """Return a tool. Raises NotFound."""
     row: Tool | None = Tool.objects.of(actor).filter(pk=tool_id).first()
@@ -172,10 +158,16 @@ def update_tool(actor: Actor, tool_id: str, *, changes: Json) -> Tool:
         fields = {key: changes[key] for key in _PLAIN_FIELDS if key in changes}
         fields |= _new_code(row, changes)
         if "metadata" in changes:
-            fields["metadata"] = {**(row.metadata or {}), **changes["metadata"]}
+            fields["metadata"] = {
+                **(fields.get("metadata") or row.metadata or {}),
+                **changes["metadata"],
+            }
         _check_fields(fields)
+        _check_grants(fields.get("metadata"))
         _assign(row, fields)
         row.touch(actor, *fields)
+        if row.tool_type == "custom":
+            note_version(actor, row)
     return row
 
 
@@ -202,67 +194,3 @@ def delete_tool(actor: Actor, tool_id: str) -> None:
     """Delete a tool and take it from every agent. Raises NotFound."""
     with write():
         get_tool(actor, tool_id).delete()
-
-
-def list_tools(actor: Actor, *, query: PageQuery, wanted: ToolFilter) -> list[Tool]:
-    """Return a page of tools, built-in ones included. Raises Invalid for an unknown type."""
-    ensure_base_tools(actor)
-    return page(_matching(actor, wanted), query)
-
-
-def count_tools(actor: Actor, *, wanted: ToolFilter) -> int:
-    """Return how many tools there are."""
-    ensure_base_tools(actor)
-    return _matching(actor, wanted).count()
-
-
-def _matching(actor: Actor, wanted: ToolFilter) -> QuerySet[Tool]:
-    rows: QuerySet[Tool] = Tool.objects.of(actor)
-    checks = {
-        "name": wanted.name,
-        "name__in": wanted.names,
-        "id__in": wanted.tool_ids,
-        "tool_type__in": _known_types(wanted.tool_types),
-    }
-    rows = rows.filter(**{key: value for key, value in checks.items() if value is not None})
-    if wanted.project_id:
-        rows = rows.filter(Q(project_id=wanted.project_id) | Q(project_id=None))
-    if wanted.search:
-        rows = rows.filter(name__icontains=wanted.search)
-    if wanted.exclude_tool_types:
-        rows = rows.exclude(tool_type__in=_known_types(wanted.exclude_tool_types) or ())
-    if wanted.only_letta:
-        rows = rows.filter(tool_type__startswith="letta_")
-    return rows.exclude(tool_type__startswith="letta_") if wanted.without_letta else rows
-
-
-def _known_types(types: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    unknown = set(types or ()) - set(TOOL_TYPES)
-    if unknown:
-        raise Invalid(f"Unknown tool types {sorted(unknown)}; the types are {list(TOOL_TYPES)}.")
-    return types
-
-
-def list_tools_of(actor: Actor, agent_id: str, *, query: PageQuery) -> list[Tool]:
-    """Return a page of an agent's tools. Raises NotFound for an unknown agent."""
-    if not Agent.objects.of(actor).filter(pk=agent_id).exists():
-        raise NotFound(f"Agent with ID {agent_id} not found")
-    return page(Tool.objects.of(actor).filter(agent_links__agent_id=agent_id), query)
-
-
-def tools_by_name(actor: Actor, names: tuple[str, ...]) -> list[Tool]:
-    """Return the tools with these names, in this order. Raises Invalid naming the missing ones."""
-    found = {row.name: row for row in Tool.objects.of(actor).filter(name__in=names)}
-    missing = [name for name in names if name not in found]
-    if missing:
-        raise Invalid(f"Tools not found by name: {missing}")
-    return [found[name] for name in names]
-
-
-def tools_by_id(actor: Actor, ids: tuple[str, ...]) -> list[Tool]:
-    """Return the tools with these ids, in this order. Raises Invalid naming the missing ones."""
-    found = {row.id: row for row in Tool.objects.of(actor).filter(pk__in=ids)}
-    missing = [one for one in ids if one not in found]
-    if missing:
-        raise Invalid(f"Tools not found by id: {missing}")
-    return [found[one] for one in ids]

@@ -10,6 +10,7 @@ from django.conf import settings
 from agents.engine.repair import clean_text
 from agents.tools.base import Messenger, ToolFailure
 from agents.tools.builtin import BUILTIN
+from agents.tools.custom import run_custom
 from agents.tools.schema import fit_arguments
 from agents.types import Json, ToolCall, ToolContext, ToolOutcome, ToolSpec
 from letta_site.core.errors import AppError, NotReady
@@ -37,8 +38,11 @@ class AgentToolBox:
         timeout_s = settings.TOOL_TIMEOUT_S
         try:
             spec = self._spec(call.name)
-            async with asyncio.timeout(timeout_s):
-                outcome = await self._run(spec, _clean(arguments), context)
+            if spec.tool_type == "custom":  # the sandbox minds the time itself
+                outcome = await run_custom(spec, _clean(arguments), context)
+            else:
+                async with asyncio.timeout(timeout_s):
+                    outcome = await self._run(spec, _clean(arguments), context)
         except TimeoutError:
             return _failed(f"{call.name} was stopped after {timeout_s} seconds without a result.")
         except (ToolFailure, EditError, AppError) as failure:
@@ -52,10 +56,10 @@ class AgentToolBox:
         raise ToolFailure(f"You have no tool {name!r}. Your tools: {known}.")
 
     async def _run(self, spec: ToolSpec, arguments: Json, context: ToolContext) -> ToolOutcome:
-        if spec.tool_type in ("custom", "external_mcp") or spec.name not in BUILTIN:
+        if spec.tool_type == "external_mcp" or spec.name not in BUILTIN:
             raise NotReady(
                 f"{NotReady.code}: {spec.name} is a tool of type {spec.tool_type}, and this "
-                "version of the server does not run those yet; they arrive with the sandbox."
+                "version of the server does not run those yet."
             )
         tool = BUILTIN[spec.name]
         fitted = fit_arguments(tool.spec.parameters, arguments)
@@ -75,7 +79,7 @@ def clip_return(spec: ToolSpec, outcome: ToolOutcome) -> ToolOutcome:
         f"... [NOTE: this was cut after {spec.return_limit_chars} characters; {excess} more were "
         "left out]"
     )
-    return replace(outcome, text=outcome.text[: spec.return_limit_chars] + note)
+    return replace(outcome, text=outcome.text[: spec.return_limit_chars] + note, value=None)
 
 
 def _failed(why: str) -> ToolOutcome:

@@ -1,11 +1,14 @@
 """Tools on the wire."""
 
-from typing import Any
+from datetime import datetime
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from agents.models import Tool
-from agents.types import Json, ToolReturn
+from agents.types import Json, ToolOutcome, ToolReturn
+from agents.wire.messages import header
+from agents.wire.moments import stamp
 
 _PLAIN = (
     "id",
@@ -51,6 +54,7 @@ class ToolCreate(BaseModel):
     npm_requirements: list[Requirement] | None = None
     default_requires_approval: bool | None = None
     enable_parallel_execution: bool | None = False
+    metadata_: dict[str, Any] | None = None
 
 
 class ToolUpdate(BaseModel):
@@ -73,6 +77,8 @@ class ToolUpdate(BaseModel):
 class ToolRunFromSource(BaseModel):
     """Source to run as a tool, once."""
 
+    model_config = ConfigDict(extra="forbid")
+
     source_code: str
     args: dict[str, Any]
     env_vars: dict[str, str] | None = None
@@ -82,6 +88,16 @@ class ToolRunFromSource(BaseModel):
     json_schema: dict[str, Any] | None = None
     pip_requirements: list[Requirement] | None = None
     npm_requirements: list[Requirement] | None = None
+
+
+class ToolSearchRequest(BaseModel):
+    """What to look for among the tools."""
+
+    query: str | None = None
+    search_mode: Literal["vector", "fts", "hybrid"] = "hybrid"
+    tool_types: list[str] | None = None
+    tags: list[str] | None = None
+    limit: int = Field(50, ge=1, le=100)
 
 
 class ToolExecuteRequest(BaseModel):
@@ -105,14 +121,45 @@ def encode_tool(tool: Tool) -> Json:
     }
 
 
-def encode_execution(result: ToolReturn) -> Json:
-    """Return the answer to a tool that was run by hand."""
+def encode_hit(tool: Tool, text: str, rank: int, score: float) -> Json:
+    """Return a ToolSearchResult. Tools are found by their words, whatever mode was asked for."""
+    found = {"embedded_text": text, "fts_rank": rank, "vector_rank": None}
+    return {"tool": encode_tool(tool), **found, "combined_score": score}
+
+
+def encode_version(number: int, at: datetime, by: str | None, **other: Any) -> Json:
+    """Return a version of a tool (ours, not Letta's)."""
+    return {"version": number, "created_at": stamp(at), "created_by_id": by, **other}
+
+
+def encode_execution(result: ToolReturn, value: Any = None) -> Json:
+    """Return the answer to a tool that was run by hand; `value` is what it returned, as it was."""
     failed = result.status == "error"
+    told = list(result.stderr) or ([result.text] if failed else [])
     return {
         "status": result.status,
-        "func_return": None if failed else result.text,
+        "func_return": None if failed else result.text if value is None else value,
         "agent_state": None,
         "stdout": list(result.stdout),
-        "stderr": [*result.stderr, *([result.text] if failed else [])],
+        "stderr": told,
         "sandbox_config_fingerprint": None,
     }
+
+
+def encode_trial(outcome: ToolOutcome, at: datetime) -> Json:
+    """Return a tool_return_message for source that was run without any agent.
+
+    Its ids are the text "null", as the contract has it.
+    """
+    said = {
+        "tool_return": outcome.text,
+        "status": outcome.status,
+        "tool_call_id": _NO_ID,
+        "stdout": list(outcome.stdout),
+        "stderr": list(outcome.stderr),
+    }
+    whole = header(_NO_ID, "tool_return_message", at, step_id=None, run_id=None)
+    return {**whole, **said, "tool_returns": [{"type": "tool", **said}]}
+
+
+_NO_ID = "null"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -178,12 +177,6 @@ def test_a_strangers_tool_is_not_there(api: Api, stranger: Actor) -> None:
     assert api.get("/v1/tools/", {"name": "theirs"}).json() == []
 
 
-def test_custom_code_is_not_run_yet(api: Api) -> None:
-    response = api.send("POST", "/v1/tools/run", {"source_code": ECHO, "args": {"x": "a"}})
-    assert response.status_code == 501
-    assert "nothing was run" in response.json()["detail"]
-
-
 # --- an agent's tools ------------------------------------------------------------------------
 
 
@@ -235,11 +228,3 @@ def test_a_built_in_tool_runs_by_hand(api: Api, agent: Any) -> None:
     failed = play(lambda: post(f"{path}/memory_insert/run", {"args": {"label": "no"}})).json()
     assert (failed["status"], failed["func_return"]) == ("error", None)
     assert play(lambda: post(f"{path}/nope/run", {})).status_code == 404
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_custom_tool_of_an_agent_is_not_run_yet(api: Api, agent: Any) -> None:
-    tool, path = create(api), f"/v1/agents/{agent['id']}/tools"
-    api.send("PATCH", f"{path}/attach/{tool['id']}")
-    response = asyncio.run(post(f"{path}/echo/run", {"args": {"x": "a"}}))
-    assert response.status_code == 501
