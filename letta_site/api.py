@@ -26,6 +26,8 @@ from agents.api import (
     conversations,  # noqa: F401
     group_messages,  # noqa: F401
     groups,  # noqa: F401
+    mcp_by_name,  # noqa: F401
+    mcp_servers,  # noqa: F401
     memory_links,  # noqa: F401
     messages,  # noqa: F401
     models,  # noqa: F401
@@ -91,6 +93,7 @@ ROUTERS: tuple[tuple[str, Router], ...] = (
     ("/blocks", blocks_router),
     ("/groups", routers.groups_router),
     ("/conversations", routers.conversations_router),
+    ("/mcp-servers", routers.mcp_servers_router),
     ("/messages", routers.messages_router),
     ("/models", routers.models_router),
     ("/runs", routers.runs_router),

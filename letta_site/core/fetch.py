@@ -14,7 +14,7 @@ import ipaddress
 import re
 import socket
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import unquote_to_bytes, urljoin, urlsplit
 
 from letta_site.core.errors import Invalid
@@ -26,6 +26,8 @@ _DATA_URL = re.compile(r"data:(?P<type>[^;,]*)(?:;[^;,]*?)*?(?P<b64>;base64)?,(?
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+# How far in a request may go: the open internet, also this machine itself, or anywhere.
+Reach = Literal["public", "loopback", "private"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +87,42 @@ def check_url(url: str) -> None:
         raise Invalid("An address with a user name or password in it is not used.")
 
 
+async def judged_address(url: str, reach: Reach) -> str:
+    """Return the IP address to connect to for a URL. Raises Invalid when it is out of reach.
+
+    All addresses of the name are judged: a name that leads both in and out is refused.
+    """
+    check_url(url)
+    parts = urlsplit(url)
+    addresses = await _resolve(str(parts.hostname), parts.port or _PORTS[parts.scheme])
+    if not all(is_within(address, reach) for address in addresses):
+        raise Invalid(
+            f"{_shown(url)} leads into a private network, which this server does not enter.",
+            todo="Use a public address.",
+        )
+    return addresses[0]
+
+
+def is_within(address: str, reach: Reach) -> bool:
+    """Tell whether an IP address may be connected to."""
+    if reach == "private" or is_public(address):
+        return True
+    meanings = _read(address)
+    return reach == "loopback" and bool(meanings) and all(one.is_loopback for one in meanings)
+
+
 def is_public(address: str) -> bool:
     """Tell whether an IP address belongs to the open internet, in whatever form it hides."""
+    meanings = _read(address)
+    return bool(meanings) and all(one.is_global and not one.is_multicast for one in meanings)
+
+
+def _read(address: str) -> list[Address]:
+    """Return the addresses that this text stands for; none if it is not an IP address."""
     try:
-        found = ipaddress.ip_address(address.partition("%")[0])
+        return _meanings(ipaddress.ip_address(address.partition("%")[0]))
     except ValueError:
-        return False
-    return all(one.is_global and not one.is_multicast for one in _meanings(found))
+        return []
 
 
 def _meanings(address: Address) -> list[Address]:
@@ -147,16 +178,8 @@ class _Target:
 
     @classmethod
     async def of(cls, url: str, limits: Limits) -> _Target:
-        check_url(url)
-        parts = urlsplit(url)
-        port = parts.port or _PORTS[parts.scheme]
-        addresses = await _resolve(str(parts.hostname), port)
-        if not limits.private and not all(map(is_public, addresses)):
-            raise Invalid(
-                f"{_shown(url)} leads into a private network, which this server does not enter.",
-                todo="Use a public address.",
-            )
-        return cls(url, parts.netloc, addresses[0], limits.timeout_s)
+        address = await judged_address(url, "private" if limits.private else "public")
+        return cls(url, urlsplit(url).netloc, address, limits.timeout_s)
 
     def request(self, method: str, body: bytes | None = None) -> _Call:
         return _Call(self, method, body)
