@@ -16,7 +16,15 @@ class SiteConfig(AppConfig):
     def ready(self) -> None:
         """Load what needs the models of the apps below, which are there only now."""
         import_module("letta_site.checks")
+        import_module("agents.tools.errands").open_door(_errand)
         post_migrate.connect(make_default_tenant, sender=self)
+
+
+async def _errand(actor: Any, asked: dict[str, Any]) -> dict[str, Any]:
+    # Only when a tool asks: the application loads every page and route.
+    app = import_module("letta_site.asgi").api_application
+    answer: dict[str, Any] = await import_module("letta_site.errands").carry_out(app, actor, asked)
+    return answer
 
 
 def make_default_tenant(**_signal: Any) -> None:

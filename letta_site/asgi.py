@@ -47,6 +47,9 @@ class ApiHandler(ASGIHandler):
             settings.MIDDLEWARE = whole
 
 
+api_application = ApiHandler()
+
+
 class ByPath:
     """Hands the API to one application, pages to the other."""
 
@@ -177,7 +180,7 @@ class SocketGate:
 application = Site(
     ProtocolTypeRouter(
         {
-            "http": BodyCap(ByPath(api=ApiHandler(), pages=django_application)),
+            "http": BodyCap(ByPath(api=api_application, pages=django_application)),
             "websocket": SocketGate(URLRouter(websocket_urlpatterns)),
         }
     )

@@ -30,6 +30,7 @@ from letta_site.core.types import Actor
 
 OPERATOR = Actor(DEFAULT_ORG_ID, DEFAULT_USER_ID)
 OPERATOR_NAME = "local-operator"
+GUEST = "letta.guest"  # in the ASGI scope of a request that this process makes itself
 SESSION_MARK = "letta_operator"
 # The last is where a person comes back to from a sign-in elsewhere; its `state` is the proof.
 OPEN_API_PATHS = frozenset({"health", "ready", "tools/mcp/oauth/callback"})
@@ -104,6 +105,9 @@ def actor_of(request: HttpRequest) -> Actor:
 
 def actor_for_api(request: HttpRequest) -> Actor:
     """Decide who calls the API. Raises Unauthorized, Forbidden, TooManyFailures."""
+    guest: Actor | None = getattr(request, "scope", {}).get(GUEST)
+    if guest is not None:
+        return guest
     if credential := _credential(request):
         if settings.SERVER_PASSWORD:
             check_password(credential, address_of(request))

@@ -4,26 +4,20 @@ import asyncio
 import contextlib
 import itertools
 import json
-import os
-import shutil
 import signal
 import socket
-import tempfile
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache
-from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from django.conf import settings
 
-from agents.sandbox import walls
+from agents.sandbox import folders, walls
 from agents.sandbox.inside.frames import HEADER_BYTES, pack
 from agents.sandbox.jobs import Done, How, Job, Json, NoSandbox
 from agents.sandbox.warm import fork_server
 
 _PIECE_BYTES = 64 * 1024
 _LOOK_AT_DISK_S = 0.25
-_MOST_FILES = 10_000
 _END_S = 2.0
 _STARTS = 2
 # Users that systemd sets aside for services without an account, and hardly anybody else has.
@@ -31,7 +25,6 @@ _FIRST_USER, _USERS = 61184, 4336
 
 _numbers = itertools.count()
 _slots: "WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]" = WeakKeyDictionary()
-_chores: set["asyncio.Future[None]"] = set()
 
 
 async def run(job: Job) -> Done:
@@ -41,27 +34,19 @@ async def run(job: Job) -> Done:
     """
     async with _slot():
         around = await asyncio.to_thread(walls.choose)
-        folder = tempfile.mkdtemp(dir=_base())
+        folder = folders.make()
         call = _Call(job, folder)
         try:
-            await call.start(around)
-            return await call.converse()
+            await call.start()
+            return await call.converse(around)
         finally:
             call.close()
-            _remove_soon(call, folder)
+            folders.remove_soon(folder, getattr(call, "leash", None))
 
 
 def _slot() -> asyncio.Semaphore:
     loop = asyncio.get_running_loop()
     return _slots.setdefault(loop, asyncio.Semaphore(settings.SANDBOX_PARALLEL))
-
-
-@cache
-def _base() -> str:
-    """Return this process's folder of folders. Others may go through it, not look into it."""
-    path = tempfile.mkdtemp(prefix="letta-tools-")
-    Path(path).chmod(0o711)
-    return path
 
 
 @dataclass(slots=True)
@@ -76,9 +61,8 @@ class _Call:
     out: socket.socket = field(init=False)
     err: socket.socket = field(init=False)
 
-    async def start(self, around: walls.Walls) -> None:
-        """Hand the job to a worker behind these walls."""
-        user = _FIRST_USER + next(_numbers) % _USERS
+    async def start(self) -> None:
+        """Get a worker."""
         pairs = [socket.socketpair() for _ in range(4)]
         self.leash, self.channel, self.out, self.err = (ours for ours, _ in pairs)
         try:
@@ -87,10 +71,20 @@ class _Call:
             for ours, theirs in pairs:
                 theirs.close()
                 ours.setblocking(False)
+
+    async def _hand_over(self, around: walls.Walls) -> None:
+        """Tell the keeper what the worker is to be, and the worker what to do."""
+        user = _FIRST_USER + next(_numbers) % _USERS
         command = None
         if around.command:
-            network = self.job.network
-            command = walls.bubblewrap_command(around.command, self.folder, user, network=network)
+            command = walls.bubblewrap_command(
+                around.command,
+                self.folder,
+                user,
+                self.job.packages,
+                network=self.job.network,
+                programs=self.job.limits.processes > 0,
+            )
         loop, order = asyncio.get_running_loop(), pack(self._order(around, user))
         with contextlib.suppress(ConnectionError):  # it died at once; reading will tell
             await loop.sock_sendall(self.leash, pack({"command": command}))
@@ -120,12 +114,12 @@ class _Call:
             "client": job.ask is not None,
         }
 
-    async def converse(self) -> Done:
-        """Take what comes until the worker is dead."""
+    async def converse(self, around: walls.Walls) -> Done:
+        """Have a worker behind these walls do the job; take what comes until it is dead."""
         watch = asyncio.create_task(self._watch_the_disk())
         outputs = [asyncio.create_task(self._collect(one)) for one in (self.out, self.err)]
         try:
-            answer = await self._answer_in_time()
+            answer = await self._answer_in_time(around)
             self.let_go()
             # A good answer is not kept waiting for the funeral, which takes some milliseconds.
             report = {} if answer else await self._report()
@@ -137,9 +131,10 @@ class _Call:
         stdout, stderr = (text.decode("utf-8", "replace") for text in texts)
         return replace(done, stdout=stdout, stderr=stderr)
 
-    async def _answer_in_time(self) -> Json | None:
+    async def _answer_in_time(self, around: walls.Walls) -> Json | None:
         try:
             async with asyncio.timeout(self.job.limits.timeout_s):
+                await self._hand_over(around)
                 while True:
                     said = await self._read_frame()
                     if said is None or "request" not in said:
@@ -189,7 +184,7 @@ class _Call:
     async def _watch_the_disk(self) -> None:
         while True:
             await asyncio.sleep(_LOOK_AT_DISK_S)
-            used = await asyncio.to_thread(_bytes_in, self.folder)
+            used = await asyncio.to_thread(folders.bytes_in, self.folder)
             if used > self.job.limits.disk_mb * 1024 * 1024:
                 self.how = self.how or "filled_the_disk"
                 self.let_go()
@@ -268,43 +263,3 @@ async def _within(task: "asyncio.Task[bytes]", *, default: bytes) -> bytes:
         return await asyncio.wait_for(task, _END_S)
     except TimeoutError:
         return default
-
-
-def _bytes_in(folder: str) -> int:
-    """Return how much room the files in a folder take; without end when there are too many."""
-    total = 0
-    for count, (parent, name) in enumerate(
-        (parent, name) for parent, _, names in os.walk(folder) for name in names
-    ):
-        if count == _MOST_FILES:
-            return 1 << 62
-        with contextlib.suppress(OSError):
-            total += Path(parent, name).lstat().st_blocks * 512
-    return total
-
-
-def _remove_soon(call: _Call, folder: str) -> None:
-    """Remove a call's folder: at once when it is empty, else in a thread when all is dead."""
-    try:
-        leash = call.leash
-    except AttributeError:
-        leash = None
-    try:
-        Path(folder).rmdir()
-        if leash:
-            leash.close()
-        return
-    except OSError:
-        pass
-    chore = asyncio.get_running_loop().run_in_executor(None, _remove, leash, folder)
-    _chores.add(chore)
-    chore.add_done_callback(_chores.discard)
-
-
-def _remove(leash: socket.socket | None, folder: str) -> None:
-    if leash is not None:
-        leash.settimeout(_END_S)
-        with leash, contextlib.suppress(OSError):
-            while leash.recv(1024):
-                pass
-    shutil.rmtree(folder, ignore_errors=True)

@@ -72,6 +72,7 @@ def choose() -> Walls:
     """
     found = _found(settings.SANDBOX)
     if found is not None:
+        _check_data_folder(str(settings.LETTA_DIR))
         return found
     if settings.UNSAFE_TOOLS:
         return Walls(())
@@ -80,6 +81,18 @@ def choose() -> Walls:
         "seccomp (Linux 5.13 or later) nor a bubblewrap that works.",
         todo="Install bubblewrap, or, if you trust every tool, set LETTA_UNSAFE_TOOLS=1.",
     )
+
+
+@cache
+def _check_data_folder(folder: str) -> None:
+    """Raise NoSandbox when the server's data lie where every tool may read."""
+    data = Path(folder).resolve()
+    for path in readable():
+        if data.is_relative_to(Path(path).resolve()):
+            raise NoSandbox(
+                f"Tools may read {path}, and LETTA_DIR ({data}) lies in it; they are not run.",
+                todo="Move LETTA_DIR elsewhere.",
+            )
 
 
 def are_missing() -> bool:
@@ -146,17 +159,26 @@ def installed() -> tuple[str, ...]:
     return tuple(dict.fromkeys(sysconfig.get_path(name) for name in ("purelib", "platlib")))
 
 
-def bubblewrap_command(program: str, folder: str, user: int, *, network: bool) -> list[str]:
+def bubblewrap_command(
+    program: str,
+    folder: str,
+    user: int,
+    packages: tuple[str, ...],
+    *,
+    network: bool,
+    programs: bool,
+) -> list[str]:
     """Return the command that starts a worker in namespaces of its own.
 
-    No /proc, so that no environment can be read there. bwrap itself is started with an empty one.
+    `network`: in the host's, all of it; `programs`: with the host's. There is no /proc, so that no
+    environment can be read there. bwrap itself is started with an empty one.
     """
     python = str(Path(sys.executable).resolve())
     command = [program, "--unshare-all", "--unshare-user", "--disable-userns"]
     command += ["--uid", str(user), "--gid", str(user)]
     command += ["--share-net"] if network else []
     command += ["--die-with-parent", "--new-session", "--cap-drop", "ALL", "--dev", "/dev"]
-    for path in (*readable(), *(PROGRAMS if settings.SANDBOX_PROCESSES else ())):
+    for path in (*readable(), *packages, *(PROGRAMS if programs else ())):
         command += _mount(path)
     command += ["--ro-bind", python, python]
     command += ["--ro-bind", str(INSIDE), f"/letta/{INSIDE.relative_to(CODE_ROOT)}"]
@@ -176,5 +198,5 @@ def _mount(path: str) -> list[str]:
 # Nothing of the server's is on the path but the folder above `inside`, and that only for the start.
 START = (
     "import importlib, sys; sys.path.insert(0, sys.argv[1]); "
-    "importlib.import_module('agents.sandbox.inside.' + sys.argv[2]).main(int(sys.argv[3]))"
+    "importlib.import_module('agents.sandbox.inside.' + sys.argv[2]).start(int(sys.argv[3]))"
 )

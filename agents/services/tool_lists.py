@@ -7,7 +7,7 @@ from django.db.models import Q, QuerySet
 from agents.models import Agent, Tool
 from agents.services.tool_seed import ensure_base_tools
 from letta_site.core.errors import Invalid, NotFound
-from letta_site.core.paging import MAX_LIMIT, check_limit, page
+from letta_site.core.paging import check_limit, page
 from letta_site.core.types import Actor, PageQuery
 from memory.services.words import wanted as words_of
 
@@ -134,7 +134,7 @@ def search_tools(
     ensure_base_tools(actor)
     rows = [
         row
-        for row in _matching(actor, wanted).order_by("name")[:MAX_LIMIT]
+        for row in _matching(actor, wanted).order_by("name")
         if not tags or set(tags) & set(row.tags)
     ]
     words = words_of(query or "").words

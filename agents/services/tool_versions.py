@@ -10,11 +10,8 @@ from letta_site.core.errors import NotFound
 from letta_site.core.paging import check_limit
 from letta_site.core.types import Actor
 
-KEPT = (
-    "source_code",
-    "source_type",
-    "json_schema",
-    "args_json_schema",
+# Columns of a tool that anybody may set as they like; then those that depend on each other.
+PLAIN = (
     "description",
     "tags",
     "return_char_limit",
@@ -23,6 +20,7 @@ KEPT = (
     "default_requires_approval",
     "enable_parallel_execution",
 )
+KEPT = ("source_code", "source_type", "json_schema", "args_json_schema", *PLAIN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from agents.models import Tool
 from agents.services.tool_code import GRANTS
 from agents.services.tool_schema import check_source, schema_of_source
 from agents.services.tool_seed import offered_names
-from agents.services.tool_versions import note_version
+from agents.services.tool_versions import PLAIN, note_version
 from agents.types import Json
 from letta_site.core.aio import write
 from letta_site.core.clock import now
@@ -19,17 +19,7 @@ MAX_NAME_CHARS = 48
 MAX_RETURN_LIMIT_CHARS = 1_000_000
 
 # Keys of the wire that are columns of a tool, by the same name, and need no thought.
-DRAFT_FIELDS = frozenset(
-    (
-        "description",
-        "tags",
-        "return_char_limit",
-        "pip_requirements",
-        "npm_requirements",
-        "default_requires_approval",
-        "enable_parallel_execution",
-    )
-)
+DRAFT_FIELDS = frozenset(PLAIN)
 _NAME = re.compile(r"[A-Za-z0-9_-]+\Z")
 _PLAIN_FIELDS = (*sorted(DRAFT_FIELDS), "source_type", "args_json_schema")
 
@@ -70,6 +60,8 @@ def save_tool(actor: Actor, draft: ToolDraft) -> Tool:
             row = Tool(
                 org_id=actor.org_id, name=name, created_by_id=actor.id, project_id=draft.project_id
             )
+        else:
+            note_version(actor, row)  # what it was, if it is older than the keeping of versions
         _assign(row, {**fields, "metadata": {**_granted(row), **metadata}})
         row.last_updated_by_id, row.updated_at = actor.id, now()
         row.save()
@@ -157,6 +149,8 @@ def update_tool(actor: Actor, tool_id: str, *, changes: Json) -> Tool:
         row = get_tool(actor, tool_id)
         if row.tool_type != "custom" and {"source_code", "json_schema"} & set(changes):
             raise Invalid(f"{row.name!r} is built in; its code and schema cannot be changed.")
+        if row.tool_type == "custom":
+            note_version(actor, row)
         fields = {key: changes[key] for key in _PLAIN_FIELDS if key in changes}
         fields |= _new_code(row, changes)
         if "metadata" in changes:

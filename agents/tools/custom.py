@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from agents.sandbox.jobs import Done, Job
-from agents.sandbox.packages import provide
+from agents.sandbox.jobs import Done, Job, NoSandbox
+from agents.sandbox.packages import CannotInstall, provide
 from agents.sandbox.running import run
 from agents.services.tool_code import NETWORK, SERVER, ToolCode, load_code, shown_blocks
 from agents.services.tool_schema import check_source, function_name
@@ -26,6 +26,14 @@ async def run_custom(spec: ToolSpec, arguments: Json, context: ToolContext) -> T
     actor = Actor(context.org_id, context.agent_id, "tool")
     code = await in_db(load_code, actor, spec.tool_id, context.agent_id)
     return await run_code(actor, code, fit_arguments(spec.parameters, arguments), context.blocks)
+
+
+MOST_NEW_BLOCKS = 20
+_SIGNS_OF_WALLS = ("Operation not permitted", "name resolution", "Permission denied")
+_WALLED = (
+    "(Tools reach no network unless it is granted to them, see metadata_.grants, start programs "
+    "only where the server allows it, and have no files but those in their own folder.)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +67,15 @@ async def try_source(actor: Actor, trial: Trial, arguments: Json) -> ToolOutcome
 async def run_code(
     actor: Actor, code: ToolCode, arguments: Json, blocks: tuple[BlockView, ...] = ()
 ) -> ToolOutcome:
-    """Run code and return what came of it; memory that it changed comes as edits."""
+    """Run code and return what came of it; memory that it changed comes as edits.
+
+    Raises ToolFailure when it was not run, EditError for memory that it may not change.
+    """
     if code.function is None:
         raise ToolFailure(f"{code.name} is written in {code.source_type}, which is not run here.")
     agent = {**code.agent, "blocks": shown_blocks(blocks)} if code.agent else None
-    done = await run(
-        Job(
+    try:
+        job = Job(
             source=code.source,
             function=code.function,
             args=arguments,
@@ -74,27 +85,35 @@ async def run_code(
             network=NETWORK in code.grants,
             ask=errands_for(actor) if SERVER in code.grants else None,
         )
-    )
-    return outcome_of(code.name, done, blocks)
+        done = await run(job)
+    except (NoSandbox, CannotInstall) as reason:
+        raise ToolFailure(f"{reason.what} {reason.todo}".strip()) from None
+    return outcome_of(code, done, blocks)
 
 
-def outcome_of(name: str, done: Done, blocks: tuple[BlockView, ...]) -> ToolOutcome:
+def outcome_of(code: ToolCode, done: Done, blocks: tuple[BlockView, ...]) -> ToolOutcome:
     """Return what the loop makes of a job's end. Raises EditError for memory it may not change."""
     try:
-        return _outcome(name, done, blocks)
+        return _outcome(code, done, blocks)
     except RecursionError:
-        raise ToolFailure(f"The result of {name} is nested too deeply to be read.") from None
+        raise ToolFailure(f"The result of {code.name} is nested too deeply to be read.") from None
 
 
-def _outcome(name: str, done: Done, blocks: tuple[BlockView, ...]) -> ToolOutcome:
+def _outcome(code: ToolCode, done: Done, blocks: tuple[BlockView, ...]) -> ToolOutcome:
     stdout = tuple(storable_json([text for text in (done.stdout,) if text]))
     stderr = tuple(storable_json([text for text in (done.stderr, done.trace) if text]))
     if done.how != "returned":
-        why = storable_json(f"Error executing function {name}: {done.why}")
-        return ToolOutcome(why, "error", stdout=stdout, stderr=stderr)
+        why = f"Error executing function {code.name}: {done.why}{_hint(code, done)}"
+        return ToolOutcome(storable_json(why), "error", stdout=stdout, stderr=stderr)
     value = storable_json(done.value)
     outcome = ToolOutcome(text_of(value), value=value, stdout=stdout, stderr=stderr)
     return replace(outcome, edits=edits_between(blocks, storable_json(done.memory)))
+
+
+def _hint(code: ToolCode, done: Done) -> str:
+    """Return what a refusal of the kernel's probably means, to whoever wonders."""
+    walled = done.how == "raised" and any(sign in done.why for sign in _SIGNS_OF_WALLS)
+    return "" if NETWORK in code.grants or not walled else f" {_WALLED}"
 
 
 def text_of(value: Any) -> str:
@@ -111,6 +130,8 @@ def edits_between(blocks: tuple[BlockView, ...], after: Mapping[str, str]) -> tu
     the edit fail, and is never overwritten.
     """
     known = {view.label: view for view in blocks}
+    if len(after) > len(blocks) + MOST_NEW_BLOCKS:
+        raise ToolFailure(f"A tool may make {MOST_NEW_BLOCKS} new memory blocks at once, no more.")
     edits = []
     for label, text in after.items():
         view = known.get(label)

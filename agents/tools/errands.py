@@ -6,6 +6,7 @@ inside the sandbox, and nothing is left of the right to ask when the call has en
 
 import re
 from collections.abc import Awaitable, Callable
+from urllib.parse import unquote
 
 from agents.sandbox.jobs import Ask
 from agents.types import Json
@@ -15,7 +16,7 @@ Door = Callable[[Actor, Json], Awaitable[Json]]
 
 # With these a tool could give itself what it was not granted, or read what is kept from it.
 _CLOSED = re.compile(
-    r"/v1/(?:(?:tools|mcp-servers|providers|_internal)(?:[/?]|\Z)|agents/[^/?]+/tools/[^?]*run\b)"
+    r"/v1/(?:(?:tools|mcp-servers|providers|_internal|agents/import)(?:/|\Z)|agents/[^/]+/tools/)"
 )
 _READING = frozenset(("GET", "HEAD"))
 _REFUSED: Json = {
@@ -35,7 +36,9 @@ def errands_for(actor: Actor) -> Ask | None:
     """Return what answers a tool's requests in the name of `actor`; None without an API."""
 
     async def ask(request: Json) -> Json:
-        path, method = str(request.get("path", "")), str(request.get("method", "")).upper()
+        # As the server will read it: an escape must not hide what is asked for.
+        path = unquote(str(request.get("path", "")).partition("?")[0])
+        method = str(request.get("method", "")).upper()
         if not path.startswith("/v1/") or (_CLOSED.match(path) and method not in _READING):
             return _REFUSED
         return await _doors[0](actor, request)

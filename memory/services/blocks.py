@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from letta_site.core.aio import write
-from letta_site.core.errors import Conflict, NotFound
+from letta_site.core.errors import Conflict, Malformed, NotFound
 from letta_site.core.paging import page
 from letta_site.core.types import Actor, Origin, PageQuery
 from memory.logic.edits import BlockEdit, BlockView, EditError, apply_edit
@@ -168,7 +168,7 @@ def _try_edit(actor: Actor, edit: BlockEdit, origin: Origin, rows: dict[str, Blo
         if edit.op == "create":
             return _create_for_agent(actor, edit, origin, rows)
         return _edit_existing(actor, edit, origin, rows)
-    except EditError as refusal:
+    except (EditError, Malformed) as refusal:
         return EditResult(error=str(refusal))
 
 

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from agents.ade.pages import workspace_context
 from agents.models import Agent
+from agents.sandbox import walls
 from agents.services.agent_models import ModelWish
 from agents.services.agents import AgentDraft, create_agent
 from agents.services.archives import own_archive
@@ -144,3 +145,19 @@ def test_search_takes_any_text(agent: Agent) -> None:
 def test_a_form_without_its_token_is_refused(agent: Agent) -> None:
     strict = Client(enforce_csrf_checks=True)
     assert strict.post(f"/agents/{agent.id}/stop").status_code == 403
+
+
+def test_every_page_warns_of_tools_without_a_sandbox(
+    client: Client, agent: Agent, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def is_warned_of(path: str) -> bool:
+        return b'class="alarm" role="alert"' in client.get(path, follow=True).content
+
+    settings.UNSAFE_TOOLS = True
+    monkeypatch.setattr(walls, "_found", lambda _: walls.Walls(("landlock", "seccomp")))
+    assert not is_warned_of("/")
+    monkeypatch.setattr(walls, "_found", lambda _: None)
+    assert is_warned_of("/")
+    assert is_warned_of(f"/agents/{agent.id}")
+    settings.UNSAFE_TOOLS = False
+    assert not is_warned_of("/")

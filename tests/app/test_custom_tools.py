@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agents.models import Tool
+from agents.models import Run, Tool
+from agents.runtime import runner
+from agents.sandbox import folders as sandbox_folders
+from agents.sandbox import walls
+from agents.types import InputMessage, RunInput, TextPart
+from letta_site.core.aio import in_db
 from letta_site.core.types import Actor
 from memory.models import Block, BlockVersion
-from tests.app.company import fetch, make, use
+from tests.app.company import fetch, make, settle, use
 from tests.app.conftest import Api
 from tests.app.posting import play, post, send
 from tests.fakes.openai_replies import Call, Reply
@@ -352,3 +361,164 @@ def test_grants_are_of_the_tool_and_survive_a_new_save(api: Api) -> None:
     for odd in ("network", ["root"], {"network": True}):
         answer = api.send("PATCH", path, {"metadata_": {"grants": odd}})
         assert (answer.status_code, "grants" in answer.json()["detail"]) == (400, True)
+
+
+# --- the server's own client in a tool ----------------------------------------------------------
+
+ASK = source(
+    "ask(agent_state: object)",
+    "agents = client.agents.list()\n"
+    "names = [one.name for one in agents]\n"
+    "value = client.agents.blocks.retrieve('human', agent_id=agent_id).value\n"
+    "secrets = [one.value for one in client.agents.retrieve(agent_id).secrets]\n"
+    "return {'names': names, 'value': value, 'secrets': secrets}",
+    "dict",
+)
+FORGE = source(
+    "forge(agent_state: object)",
+    "import httpx\nsaid = []\n"
+    "for method, path in [('POST', '/v1/tools/'), ('POST', '/v1/%74ools/run'),\n"
+    "                     ('PATCH', f'/v1/agents/{agent_id}/tools/approval/forge'),\n"
+    "                     ('GET', '/admin/'), ('GET', '/latest/agents/')]:\n"
+    "    said.append(client._client.request(method, 'http://letta' + path, json={}).status_code)\n"
+    "return said",
+    "list",
+)
+
+
+@pytest.fixture
+def letta_client(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The published client, where it is installed for the contract tests."""
+    folder = Path(__file__).resolve().parents[2] / ".clients" / "py1"
+    if not (folder / "letta_client").exists():
+        pytest.skip("the published client is not installed")
+    real = str(folder.resolve())
+    monkeypatch.setattr(walls, "installed", lambda: (real,))
+    known = walls.readable()
+    monkeypatch.setattr(walls, "readable", lambda: (*known, real))
+    return real
+
+
+def test_a_tool_asks_this_server(api: Api, letta_client: str) -> None:
+    facts = {"name": "Ann", "secrets": {"KEY": "canary"}}
+    agent, _ = agent_with(api, ASK, facts, metadata_={"grants": ["server"]})
+    done = by_hand(agent, "ask")
+    # Its own secrets are in its environment; those of all agents are not for asking.
+    assert done["func_return"] == {"names": ["Ann"], "value": "Bob", "secrets": [""]}, done
+
+
+def test_a_tool_cannot_make_itself_more_than_it_is(api: Api, letta_client: str) -> None:
+    agent, _ = agent_with(api, FORGE, metadata_={"grants": ["server"]})
+    assert by_hand(agent, "forge")["func_return"] == [403] * 5
+
+
+def test_without_the_grant_there_is_no_client(api: Api, letta_client: str) -> None:
+    agent, _ = agent_with(api, ASK)
+    assert "name 'client' is not defined" in by_hand(agent, "ask")["stderr"][0]
+
+
+def test_a_tool_sees_its_own_organisation_only(
+    api: Api, letta_client: str, foreign_agent: Any
+) -> None:
+    code = source(
+        "peek(agent_state: object, other: str)",
+        "try:\n    return client.agents.retrieve(other).name\n"
+        "except Exception as error:\n    return str(getattr(error, 'status_code', error))",
+        other="Id.",
+    )
+    agent, _ = agent_with(api, code, metadata_={"grants": ["server"]})
+    assert by_hand(agent, "peek", other=foreign_agent["id"])["func_return"] == "404"
+
+
+# --- cancelling and side by side ----------------------------------------------------------------
+
+SLEEP = source("rest()", "import time\ntime.sleep(60)\nreturn 'rested'")
+
+
+def folders() -> set[Path]:
+    return set(Path(sandbox_folders.base()).iterdir())
+
+
+async def until(condition: Callable[[], Any], seconds: float) -> Any:
+    end = time.monotonic() + seconds
+    while not (found := condition()) and time.monotonic() < end:
+        await asyncio.sleep(0.01)
+    return found
+
+
+def test_cancelling_a_run_ends_its_tool(api: Api, openai: FakeOpenAI, owner: Actor) -> None:
+    agent, _ = agent_with(api, SLEEP)
+    openai.push(Reply(calls=(Call("rest", {}),)))
+    before = folders()
+
+    async def scenario() -> tuple[Any, Any]:
+        wish = RunInput(agent["id"], (InputMessage("user", (TextPart("rest"),)),))
+        ref, ear = await runner.send(owner, wish)
+        await ear.aclose()
+        (folder,) = await until(lambda: folders() - before, 10)
+        await runner.cancel_runs(owner, agent["id"], [ref.run_id])
+        gone = await until(lambda: not folder.exists(), 2)
+        await settle()
+        return gone, (await in_db(lambda: Run.objects.get(pk=ref.run_id))).status
+
+    assert play(scenario) == (True, "cancelled")
+    openai.push("Awake.")
+    assert send(agent["id"], {"input": "well?"}).status_code == 200
+
+
+@pytest.mark.parametrize("parallel", [True, False])
+def test_tools_run_side_by_side_only_where_they_may(
+    api: Api, openai: FakeOpenAI, parallel: bool
+) -> None:
+    """Each call says when it began and ended, by the one clock of the machine."""
+    body = (
+        "import time\nbegan = time.monotonic()\ntime.sleep(0.5)\n"
+        "return f'{began} {time.monotonic()}'"
+    )
+    agent, _ = agent_with(api, source("span()", body), enable_parallel_execution=parallel)
+    openai.push(Reply(calls=(Call("span", {}), Call("span", {}))), "Done.")
+    (said,) = returns(send(agent["id"], {"input": "go"}))
+    first, second = (tuple(map(float, one["tool_return"].split())) for one in said["tool_returns"])
+    assert (max(first[0], second[0]) < min(first[1], second[1])) == parallel
+
+
+# --- what is refused says what to do ------------------------------------------------------------
+
+
+def test_packages_that_are_not_installed(api: Api) -> None:
+    wanted = [{"name": "absent-package", "version": "1.0"}]
+    said = trial(source("f()", "return 1"), {}, pip_requirements=wanted).json()
+    assert said["status"] == "error"
+    assert "absent-package==1.0" in said["tool_return"]
+    assert "LETTA_TOOL_INSTALLS=1" in said["tool_return"]
+
+
+def test_the_network_is_not_there_unless_it_is_granted(api: Api) -> None:
+    code = source("f()", "import socket\nsocket.create_connection(('127.0.0.1', 80), 1)")
+    assert "metadata_.grants" in trial(code, {}).json()["tool_return"]
+
+
+def test_a_tool_may_make_a_block_but_not_a_thousand(api: Api) -> None:
+    body = (
+        "from types import SimpleNamespace as Block\n"
+        "for n in range(count):\n"
+        "    agent_state.memory.set_block(Block(label=f'new{n}', value='x'))\n"
+        "return 'ok'"
+    )
+    code = source("grow(agent_state: object, count: int)", body, count="How many.")
+    agent, _ = agent_with(api, code)
+    assert by_hand(agent, "grow", count=1)["status"] == "success"
+    assert Block.objects.filter(label="new0").exists()
+    assert by_hand(agent, "grow", count=1000)["status"] == "error"
+    assert Block.objects.filter(label__startswith="new").count() == 1
+
+
+def test_a_block_that_cannot_be_is_an_error_of_the_tool(api: Api, openai: FakeOpenAI) -> None:
+    body = (
+        "from types import SimpleNamespace as Block\n"
+        "agent_state.memory.set_block(Block(label='x' * 300, value='x'))\nreturn 'ok'"
+    )
+    agent, _ = agent_with(api, source("grow(agent_state: object)", body))
+    openai.push(Reply(calls=(Call("grow", {}),)), "It failed.")
+    (said,) = returns(send(agent["id"], {"input": "go"}))
+    assert (said["status"], "label" in said["tool_return"]) == ("error", True)

@@ -84,3 +84,51 @@ def test_nothing_is_run() -> None:
 def test_a_docstring_with_colons() -> None:
     text = "D.\n\nArgs:\n    a (dict[str, int]): One: two.\n    b: Three\n        four: five.\n"
     assert read_docstring(text).parameters == {"a": "One: two.", "b": "Three four: five."}
+
+
+def test_models_that_the_source_defines_become_objects() -> None:
+    source = (
+        "from enum import Enum\nfrom dataclasses import dataclass\n"
+        "class Colour(str, Enum):\n    RED = 'red'\n    BLUE = 'blue'\n\n"
+        "@dataclass\nclass Size:\n    width: int\n    height: int = 1\n\n"
+        "class Brick(BaseModel):\n"
+        '    """One brick."""\n'
+        "    colour: Colour = Field(description='Its colour.')\n"
+        "    size: Size | None\n"
+        "    tags: list[str] = Field(default_factory=list)\n"
+        "    weight: float = Field(..., gt=0)\n\n"
+        "def lay(bricks: list[Brick], how: Optional['Size'] = None) -> str:\n"
+        '    """Lay them.\n\n    Args:\n        bricks: What.\n        how: Pattern.\n    """\n'
+    )
+    parameters = schema_of_source(source)["parameters"]
+    brick = parameters["properties"]["bricks"]["items"]
+    assert parameters["required"] == ["bricks"]
+    assert brick["description"] == "One brick."
+    assert brick["required"] == ["colour", "weight"]
+    assert brick["properties"]["colour"] == {
+        "type": "string",
+        "enum": ["red", "blue"],
+        "description": "Its colour.",
+    }
+    size = {
+        "type": "object",
+        "properties": {"width": {"type": "integer"}, "height": {"type": "integer"}},
+        "required": ["width"],
+    }
+    assert brick["properties"]["size"] == size
+    assert parameters["properties"]["how"] == {**size, "description": "Pattern."}
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [
+        "class T(BaseModel):\n    inner: 'T'\n",
+        "class T:\n    pass\n",
+        "class T(Enum):\n    A = object()\n",
+        "class T(BaseModel):\n    path: Path\n",
+    ],
+)
+def test_classes_that_no_schema_can_say(classes: str) -> None:
+    source = f'{classes}\ndef f(x: T):\n    """D.\n\n    Args:\n        x: The x.\n    """'
+    with pytest.raises(Invalid, match="Parameter 'x' in function 'f'"):
+        schema_of_source(source)

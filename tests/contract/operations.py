@@ -24,6 +24,7 @@ ALIKE = {
     "passages.search": "agents.passages.search(agent_id)",
     "tools.list": "tools.list()",
     "tools.retrieve": "tools.retrieve(tool_id)",
+    "tools.create": "tools.create()",
     "tools.upsert": "tools.upsert()",
     "tools.delete": "tools.delete(tool_id)",
     "agent_tools.list": "agents.tools.list(agent_id)",
@@ -49,6 +50,7 @@ OLD = {
     "passages.delete": "agents.passages.delete(agent_id, memory_id)",
     "agent_tools.attach": "agents.tools.attach(agent_id, tool_id)",
     "agent_tools.detach": "agents.tools.detach(agent_id, tool_id)",
+    "tools.try": "tools.run_tool_from_source()",
 }
 NEW = {
     "health": "health()",
@@ -62,6 +64,8 @@ NEW = {
     "passages.delete": "agents.passages.delete(memory_id)",
     "agent_tools.attach": "agents.tools.attach(tool_id)",
     "agent_tools.detach": "agents.tools.detach(tool_id)",
+    "agent_tools.run": "agents.tools.run(tool_name)",
+    "tools.search": "tools.search()",
 }
 NPM0 = {"embeddings.list": "embedding_models.list()"}
 

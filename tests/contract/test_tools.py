@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 
 from tests.contract.driving import Client, ClientError
+from tests.contract.samples import agent_fields
+from tests.fakes.openai_replies import Call, Reply
+from tests.fakes.openai_server import FakeOpenAI
 
 SOURCE = '''
 def count_bricks(rows: int, per_row: int) -> int:
@@ -32,6 +35,35 @@ def test_built_in_tools_are_listed(client: Client) -> None:
     expected = {"send_message", "conversation_search", "memory_insert", "archival_memory_search"}
     assert expected <= names(listed)
     assert all(tool["id"].startswith("tool-") and tool["json_schema"] for tool in listed)
+
+
+def test_an_agent_calls_a_tool_of_our_own(client: Client, fake_openai: FakeOpenAI) -> None:
+    tool = client.call("tools.create", source_code=SOURCE, tags=["wall"])
+    agent = client.call("agents.create", **agent_fields(), tool_ids=[tool["id"]])
+    fake_openai.push(Reply(calls=(Call("count_bricks", {"rows": 3, "per_row": 4}),)), "Twelve.")
+    said = client.call(
+        "messages.create", agent_id=agent["id"], messages=[{"role": "user", "content": "3 by 4?"}]
+    )
+    (back,) = [one for one in said["messages"] if one["message_type"] == "tool_return_message"]
+    assert (back["tool_return"], back["status"]) == ("12", "success")
+    client.call("agents.delete", agent_id=agent["id"])
+    client.call("tools.delete", tool_id=tool["id"])
+
+
+def test_a_tool_is_tried_by_hand(client: Client, agent: dict[str, Any]) -> None:
+    # The old TypeScript driver writes every key in its own style, those of arguments too.
+    source, args = SOURCE.replace("per_row", "width"), {"rows": 2, "width": 5}
+    if client.is_old:
+        said = client.call("tools.try", source_code=source, args=args)
+        assert (said["tool_return"], said["status"]) == ("10", "success")
+        return
+    tool = client.call("tools.upsert", source_code=source)
+    found = client.call("tools.search", query="bricks")
+    assert [one["tool"]["id"] for one in found] == [tool["id"]]
+    client.call("agent_tools.attach", agent_id=agent["id"], tool_id=tool["id"])
+    done = client.call("agent_tools.run", agent_id=agent["id"], tool_name="count_bricks", args=args)
+    assert (done["status"], done["func_return"]) == ("success", 10)
+    client.call("tools.delete", tool_id=tool["id"])
 
 
 def test_attach_and_detach(client: Client, agent: dict[str, Any]) -> None:

@@ -4,7 +4,6 @@ All of this happens inside of the walls. The tool shares this process and could 
 here, so the server trusts nothing that comes out of it beyond its being JSON.
 """
 
-import asyncio
 import dataclasses
 import datetime
 import inspect
@@ -54,11 +53,16 @@ def _run(job: dict[str, Any], state: AgentState | None, line: socket.socket | No
     if not callable(function):
         raise NameError(f"the source defines no function {name!r}")
     result = function(**_arguments(function, job, state))
-    return asyncio.run(_awaited(result)) if inspect.isawaitable(result) else result
+    return _finished(result) if inspect.isawaitable(result) else result
 
 
-async def _awaited(result: Any) -> Any:
-    return await result
+def _finished(result: Any) -> Any:
+    import asyncio  # only here: few tools need it, and every fork would carry it
+
+    async def awaited() -> Any:
+        return await result
+
+    return asyncio.run(awaited())
 
 
 def _lent(

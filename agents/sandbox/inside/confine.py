@@ -107,7 +107,10 @@ def _become(user: int, folder: str, *, reads_all: bool) -> None:
     except OSError as error:
         if error.errno not in (errno.EINVAL, errno.EPERM):
             raise
-    _keep_capabilities(1 << _CAP_DAC_READ_SEARCH if reads_all else 0)
+    try:
+        _keep_capabilities(1 << _CAP_DAC_READ_SEARCH if reads_all else 0)
+    except OSError:
+        _keep_capabilities(0)  # this root had none to keep
 
 
 def _keep_capabilities(mask: int) -> None:

@@ -24,6 +24,7 @@ _FIRST_UNIFIED = 424  # from here on numbers are the same everywhere, and newer 
 
 _PR_SET_SECCOMP, _MODE_FILTER = 22, 2
 _CLONE_THREAD = 0x00010000
+_CLONE_NEW = 0x7E020000  # any namespace of its own: NS, CGROUP, UTS, IPC, USER, PID, NET
 _AF_UNIX, _AF_INET, _AF_INET6 = 1, 2, 10
 _OWN_ID = 0x7EADBEEF  # stands for the id of the process that installs the filter
 _O_ACCMODE, _O_TRUNC = 0o3, 0o1000
@@ -115,7 +116,7 @@ class _Rules:
             if self.network
             else [(_RETURN, 0, 0, _REFUSED)],
             "socketpair": _only(0, _AF_UNIX),
-            "clone": [(_RETURN, 0, 0, _ALLOW)] if self.processes else _with_bits(_CLONE_THREAD),
+            "clone": self._clone(),
             "clone3": [(_RETURN, 0, 0, _UNKNOWN)],  # its flags are behind a pointer
             "kill": kill,
             "tgkill": kill,
@@ -127,6 +128,12 @@ class _Rules:
             "open": _no_sly_truncation(1),
             "openat": _no_sly_truncation(2),
         }
+
+    def _clone(self) -> list[Op]:
+        refuse, allow = (_RETURN, 0, 0, _REFUSED), (_RETURN, 0, 0, _ALLOW)
+        if self.processes:
+            return [_argument(0), (_JUMP_BITS, 0, 1, _CLONE_NEW), refuse, allow]
+        return [_argument(0), (_JUMP_BITS, 0, 1, _CLONE_THREAD), allow, refuse]
 
 
 def _argument(index: int) -> Op:
@@ -145,11 +152,6 @@ def _answers(values: tuple[int, ...], verdict: int) -> Iterator[Op]:
     for value in values:
         yield (_JUMP_EQUAL, 0, 1, value)
         yield (_RETURN, 0, 0, verdict)
-
-
-def _with_bits(bits: int) -> list[Op]:
-    answers = [(_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _REFUSED)]
-    return [_argument(0), (_JUMP_BITS, 0, 1, bits), *answers]
 
 
 def _no_sly_truncation(index: int) -> list[Op]:

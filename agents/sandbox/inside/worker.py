@@ -11,6 +11,26 @@ from agents.sandbox.inside import calling, frames
 from agents.sandbox.inside.confine import confine
 
 
+def get_ready() -> None:
+    """Do all that needs no job yet: a worker waits for its call, and the call not for this."""
+    os.umask(0o077)
+    sys.argv = ["tool"]
+    sys.stdout = _text_on(1)
+    sys.stderr = _text_on(2)
+    # What brought this code here must not be found by the tool's own imports.
+    for name in [name for name in sys.modules if name.split(".")[0] == "agents"]:
+        del sys.modules[name]
+    idle = {"source": "def idle(x: int) -> int:\n    return x\n", "function": "idle"}
+    # The memory that running touches is this process's own from now on.
+    calling.run({**idle, "args": {"x": 1}, "agent": None, "client": False}, None)
+
+
+def start(channel: int) -> NoReturn:
+    """Be a worker that nothing has prepared, as bubblewrap starts it."""
+    get_ready()
+    main(channel)
+
+
 def main(channel: int) -> NoReturn:
     """Do the job that comes through `channel`, and end this process."""
     line, code = socket.socket(fileno=channel), 1
@@ -25,7 +45,10 @@ def main(channel: int) -> NoReturn:
 
 
 def _answer(job: dict[str, Any], line: socket.socket) -> dict[str, Any]:
-    _settle(job)
+    try:
+        _settle(job)
+    except (OSError, ValueError) as error:  # such as a variable that no process can have
+        return {"error": {"type": type(error).__name__, "text": str(error)}}
     try:
         confine(job)
     except (OSError, ValueError) as error:
@@ -34,19 +57,12 @@ def _answer(job: dict[str, Any], line: socket.socket) -> dict[str, Any]:
 
 
 def _settle(job: dict[str, Any]) -> None:
-    """Make this process's surroundings those of the tool: folder, variables, modules, output."""
+    """Make this process's surroundings those of the tool: folder, variables, modules."""
     os.environ.clear()
     os.environ.update(job["env"])
-    os.umask(0o077)
     os.chdir(job["folder"])
     tempfile.tempdir = job["folder"]
-    # What brought this code here must not be found by the tool's own imports.
     sys.path[:] = [path for path in sys.path if path != job["code_root"]] + job["packages"]
-    for name in [name for name in sys.modules if name.split(".")[0] == "agents"]:
-        del sys.modules[name]
-    sys.argv = ["tool"]
-    sys.stdout = _text_on(1)
-    sys.stderr = _text_on(2)
 
 
 def _text_on(descriptor: int) -> io.TextIOWrapper:
