@@ -9,7 +9,8 @@ from django.db import IntegrityError
 
 from agents.mcp.commands import check_command
 from agents.mcp.endpoints import KINDS, Endpoint, auth_headers, fill, has_only_names
-from agents.models import AgentSecret, McpServer, McpSignIn, Tool
+from agents.models import McpServer, McpSignIn, Tool
+from agents.services.agent_secrets import secrets_of
 from agents.types import Json
 from letta_site.core.aio import write
 from letta_site.core.clock import now
@@ -187,10 +188,7 @@ def endpoint_of(
 
 def way_to(actor: Actor, row: McpServer, agent_id: str | None) -> Endpoint:
     """Return how to reach a stored server, with the secrets of an agent. Raises McpFailure."""
-    variables = {}
-    if agent_id:
-        secrets = AgentSecret.objects.filter(agent_id=agent_id, agent__org_id=actor.org_id)
-        variables = {secret.key: secret.value for secret in secrets}
+    variables = secrets_of(actor.org_id, agent_id) if agent_id else {}
     return endpoint_of(changed(row, {}), variables, server_id=row.id, who=agent_id or "")
 
 

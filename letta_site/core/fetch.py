@@ -45,6 +45,15 @@ class Fetched:
 
     media_type: str
     data: bytes
+    charset: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a service answered, whatever its status."""
+
+    status: int
+    data: bytes
 
 
 async def fetch(url: str, limits: Limits) -> Fetched:
@@ -70,6 +79,24 @@ async def post_json(url: str, body: bytes, limits: Limits) -> int:
             target = await _Target.of(url, limits)
             async with target.request("POST", body) as response:
                 return int(response.status_code)
+    except TimeoutError:
+        raise Invalid(f"{_shown(url)} did not answer within {limits.timeout_s:g} s.") from None
+
+
+async def ask(
+    method: str,
+    url: str,
+    limits: Limits,
+    *,
+    body: bytes | None = None,
+    headers: dict[str, str] | None = None,
+) -> Answer:
+    """Send a request and return the whole answer; a redirect is not followed. Raises Invalid."""
+    try:
+        async with asyncio.timeout(limits.timeout_s):
+            target = await _Target.of(url, limits)
+            async with target.request(method, body, headers) as response:
+                return Answer(int(response.status_code), await _read_body(response, limits))
     except TimeoutError:
         raise Invalid(f"{_shown(url)} did not answer within {limits.timeout_s:g} s.") from None
 
@@ -158,13 +185,19 @@ async def _get(url: str, limits: Limits) -> Fetched | str:
             return str(response.headers["location"])
         if response.status_code != 200:
             raise Invalid(f"{_shown(url)} answered with status {response.status_code}.")
-        data = bytearray()
-        async for piece in response.aiter_bytes():
-            data += piece
-            if len(data) > limits.max_bytes:
-                raise _too_large(limits)
+        data = await _read_body(response, limits)
     media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return Fetched(media_type, bytes(data))
+    return Fetched(media_type, data, response.charset_encoding or "")
+
+
+async def _read_body(response: Any, limits: Limits) -> bytes:
+    """Return a body as it is when unpacked. Raises Invalid when that is too long."""
+    data = bytearray()
+    async for piece in response.aiter_bytes():
+        data += piece
+        if len(data) > limits.max_bytes:
+            raise _too_large(limits)
+    return bytes(data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,14 +214,19 @@ class _Target:
         address = await judged_address(url, "private" if limits.private else "public")
         return cls(url, urlsplit(url).netloc, address, limits.timeout_s)
 
-    def request(self, method: str, body: bytes | None = None) -> _Call:
-        return _Call(self, method, body)
+    def request(
+        self, method: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> _Call:
+        return _Call(self, method, body, headers or {})
 
 
 class _Call:
     """One request to the judged address, as an async context manager that gives the response."""
 
-    def __init__(self, target: _Target, method: str, body: bytes | None) -> None:
+    def __init__(
+        self, target: _Target, method: str, body: bytes | None, headers: dict[str, str]
+    ) -> None:
+        self._headers = headers
         self._target = target
         self._method = method
         self._body = body
@@ -200,7 +238,7 @@ class _Call:
         httpx = importlib.import_module("httpx2")
         target = self._target
         self._client = httpx.AsyncClient(trust_env=False, timeout=target.timeout_s)
-        headers = {"Host": target.host, "User-Agent": "letta-site"}
+        headers = {"User-Agent": "letta-site", **self._headers, "Host": target.host}
         if self._body is not None:
             headers["Content-Type"] = "application/json"
         request = self._client.build_request(

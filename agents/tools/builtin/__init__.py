@@ -1,10 +1,19 @@
 """The built-in tools by name. A new one is a function in a file here and a place in its TOOLS."""
 
 from agents.tools.base import Builtin
-from agents.tools.builtin import archival, memory, memory_files, messaging, multi_agent, recall
+from agents.tools.builtin import (
+    archival,
+    code,
+    memory,
+    memory_files,
+    messaging,
+    multi_agent,
+    recall,
+    web,
+)
 
 BUILTIN: dict[str, Builtin] = {
     tool.spec.name: tool
-    for module in (messaging, recall, archival, memory, memory_files, multi_agent)
+    for module in (messaging, recall, archival, memory, memory_files, multi_agent, code, web)
     for tool in module.TOOLS
 }
