@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PY := $(BIN)/python
 PIP_INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
 # Rooms judged by `mypy --strict`; the rest of the tree is edges, where Django decides the types.
-TYPED = $(wildcard agents/engine agents/types.py agents/services memory/logic memory/services letta_site/core)
+TYPED = $(wildcard agents/engine agents/types.py agents/services agents/sandbox memory/logic memory/services letta_site/core)
 ONCE = $(addprefix --ignore=tests/app/,test_provider_faults.py test_crash.py test_statements.py)
 COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
@@ -59,7 +59,7 @@ style: setup-test
 layers: setup-test ## The floors of CONTRIBUTING.md
 	$(BIN)/lint-imports
 
-types: setup-test ## mypy --strict on engine, logic, services and core
+types: setup-test ## mypy --strict on engine, logic, services, sandbox and core
 	$(BIN)/mypy $(TYPED)
 
 checks: setup-test

@@ -25,6 +25,8 @@ async def run_custom(spec: ToolSpec, arguments: Json, context: ToolContext) -> T
     """Run an agent's custom tool. Raises ToolFailure, EditError and AppError, all for the model."""
     actor = Actor(context.org_id, context.agent_id, "tool")
     code = await in_db(load_code, actor, spec.tool_id, context.agent_id)
+    if "agent_id" in (spec.parameters.get("properties") or {}):
+        arguments = {"agent_id": context.agent_id, **arguments}  # the model need not know its own
     return await run_code(actor, code, fit_arguments(spec.parameters, arguments), context.blocks)
 
 

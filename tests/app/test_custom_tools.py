@@ -25,7 +25,10 @@ from tests.app.posting import play, post, send
 from tests.fakes.openai_replies import Call, Reply
 from tests.fakes.openai_server import FakeOpenAI
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(walls._found("auto") is None, reason="there is no sandbox here"),
+]
 
 
 def source(signature: str, body: str, returns: str = "str", **described: str) -> str:
@@ -212,6 +215,12 @@ def test_memory_that_a_tool_changes(api: Api) -> None:
     assert values == {"human": "Bob\nLives in Oslo", "persona": "Curt."}
     version = BlockVersion.objects.get(block__label="persona", n=2)
     assert (version.agent_id, version.tool_name) == (agent["id"], "move")
+
+
+def test_the_agents_own_id_is_filled_in(api: Api) -> None:
+    agent, _ = agent_with(api, source("who(agent_id: str)", "return agent_id", agent_id="Whose."))
+    assert by_hand(agent, "who")["func_return"] == agent["id"]
+    assert by_hand(agent, "who", agent_id="agent-x")["func_return"] == "agent-x"
 
 
 def test_memory_that_may_not_be_changed(api: Api) -> None:

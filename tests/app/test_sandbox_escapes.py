@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import socket
 import tempfile
 import threading
@@ -59,14 +60,15 @@ def no_walls(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
 
 
 @pytest.fixture
-def canary(tmp_path: Path) -> Path:
-    """A secret of the server: a file in its data folder, that anybody on the machine may read."""
+def canary() -> Iterator[Path]:
+    """A secret of the server's, in a file that the rights of files alone do not protect."""
     folder = Path(tempfile.mkdtemp(prefix="letta-canary-"))
     folder.chmod(0o777)
     file = folder / "secret.key"
     file.write_text(CANARY)
     file.chmod(0o666)
-    return file
+    yield file
+    shutil.rmtree(folder)
 
 
 @pytest.fixture
@@ -196,9 +198,12 @@ def test_udp_and_dns(no_walls: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("kind", ["path", "abstract"])
-def test_unix_sockets(kind: str, no_walls: pytest.MonkeyPatch) -> None:
+def test_unix_sockets(
+    kind: str, no_walls: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
     """docker.sock, PostgreSQL's socket, the session bus."""
-    folder = Path(tempfile.mkdtemp())
+    folder = Path(tempfile.mkdtemp(prefix="letta-socket-"))
+    request.addfinalizer(lambda: shutil.rmtree(folder))
     folder.chmod(0o755)
     name = str(folder / "sock") if kind == "path" else f"\0letta-test-{os.getpid()}"
     with socket.socket(socket.AF_UNIX) as door:
