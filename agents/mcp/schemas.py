@@ -66,16 +66,17 @@ def _regularise(node: Any, root: Json) -> None:
     if "$ref" in node and "type" not in node:
         target = _target(node["$ref"], root)
         node["type"] = (target or {}).get("type", "object")
-    for child in _children(node):
+    for _, child in _children(node):
         _regularise(child, root)
 
 
-def _children(node: Json) -> list[Any]:
-    found = [node[key] for key in _BRANCHES if isinstance(node.get(key), dict)]
+def _children(node: Json) -> list[tuple[str, Any]]:
+    """Return the schemas in a schema, each with where it is."""
+    found = [(key, node[key]) for key in _BRANCHES if isinstance(node.get(key), dict)]
     for key in _MANY:
-        found += node[key] if isinstance(node.get(key), list) else []
+        found += [(key, one) for one in node[key]] if isinstance(node.get(key), list) else []
     for key in _NAMED:
-        found += list(node[key].values()) if isinstance(node.get(key), dict) else []
+        found += list(node[key].items()) if isinstance(node.get(key), dict) else []
     return found
 
 
@@ -111,8 +112,8 @@ def _broken_parts(node: Any, root: Json, path: str, depth: int) -> list[str]:
         found.append(f"{path}: required is not a list")
     if "$ref" in node and _target(node["$ref"], root) is None:
         found.append(f"{path}: {node['$ref']!r} points nowhere")
-    for number, child in enumerate(_children(node)):
-        found += _broken_parts(child, root, f"{path}.{number}", depth + 1)
+    for name, child in _children(node):
+        found += _broken_parts(child, root, f"{path}.{name}", depth + 1)
     return found
 
 
@@ -129,9 +130,6 @@ def _loose(node: Any, path: str) -> list[str]:
         found += [f"{path}: {key} is optional" for key in optional]
     if node.get("type") == "array" and not node.get("items"):
         found.append(f"{path}: items has no schema")
-    for name, child in (node.get("properties") or {}).items():
+    for name, child in _children(node):
         found += _loose(child, f"{path}.{name}")
-    others = {key: value for key, value in node.items() if key != "properties"}
-    for child in _children(others):
-        found += _loose(child, path)
     return found

@@ -135,8 +135,14 @@ def changes_of(name: str | None, config: BaseModel) -> Json:
 
 
 def complete(changes: Json) -> Json:
-    """Return fields of a new server with its kind, which the older dialect may leave out."""
-    return {"kind": "stdio" if changes.get("command") else "sse", **changes}
+    """Return fields of a new server with its kind, which older clients leave out.
+
+    Then the address tells: servers of the older transport have theirs at `/sse`, by custom.
+    """
+    by_address = (
+        "sse" if str(changes.get("url")).rstrip("/").endswith("/sse") else "streamable_http"
+    )
+    return {"kind": "stdio" if changes.get("command") else by_address, **changes}
 
 
 def encode_server(row: Any, secrets: Json) -> Json:

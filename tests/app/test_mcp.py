@@ -191,6 +191,20 @@ def test_the_older_dialect_adds_lists_runs_and_removes_by_name(
     play(scenario)
 
 
+@pytest.mark.parametrize("kind", ["streamable_http", "sse"])
+def test_a_kind_that_older_clients_leave_out_is_told_by_the_address(
+    api: Api, shared_server: Served, kind: str
+) -> None:
+    url = shared_server.config(kind)["server_url"]
+
+    async def scenario() -> Any:
+        body = {"server_name": "old", "server_url": url}
+        return (await ask("PUT", "/v1/tools/mcp/servers", body)).json()
+
+    assert play(scenario)[0]["type"] == kind
+    assert Tool.objects.filter(name="add").exists()
+
+
 # --- in the loop -------------------------------------------------------------------------------
 
 
