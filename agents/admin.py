@@ -9,6 +9,7 @@ from agents.models import (
     Agent,
     AgentArchive,
     AgentBlock,
+    AgentFolder,
     AgentSecret,
     AgentTag,
     AgentTool,
@@ -51,6 +52,17 @@ class ArchiveLinks(_Links):
     autocomplete_fields = ("archive",)
 
 
+class FolderLinks(_Links):
+    """The folders of an agent. More than a row hangs on each: the API attaches and detaches."""
+
+    model = AgentFolder
+    fields = readonly_fields = ("folder",)
+    can_delete = False
+
+    def has_add_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
+        return False
+
+
 class Tags(_Links):
     """The tags of an agent."""
 
@@ -78,11 +90,12 @@ class AgentAdmin(LargeTable):
     readonly_fields = (
         *STATED_ONCE,
         "last_seq",
+        "files_version",
         "last_run_completion",
         "last_run_duration_ms",
         "last_stop_reason",
     )
-    inlines = (BlockLinks, ToolLinks, ArchiveLinks, Tags, Secrets)
+    inlines = (BlockLinks, ToolLinks, ArchiveLinks, FolderLinks, Tags, Secrets)
 
     def has_add_permission(self, _request: HttpRequest) -> bool:
         return False

@@ -225,8 +225,19 @@ class NewPassage:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenedFile:
+    """A stretch of a file that a tool asks to be shown: lines `start` to `end`, as `view`."""
+
+    file_id: str
+    view: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class RetrievalRecord:
-    """A search that a tool made: kind is `messages` or `passages`; hits are {"id","score"}."""
+    """A search that a tool made: kind is `messages`, `passages` or `files`; hits are
+    {"id","score"} with the parts of the score (memory.logic.relevance)."""
 
     kind: str
     query: str
@@ -239,6 +250,7 @@ class RetrievalRecord:
 class ToolOutcome:
     """What running a tool gave: text for the model, and changes for the checkpoint to make.
 
+    `closes_others`: all files but the `opened` ones are to be closed.
     `value` is what custom code returned, where it is more than its text.
     """
 
@@ -247,6 +259,8 @@ class ToolOutcome:
     edits: tuple[BlockEdit, ...] = ()
     passages: tuple[NewPassage, ...] = ()
     retrieval: RetrievalRecord | None = None
+    opened: tuple[OpenedFile, ...] = ()
+    closes_others: bool = False
     stdout: tuple[str, ...] = ()
     stderr: tuple[str, ...] = ()
     value: Any = None

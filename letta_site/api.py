@@ -18,9 +18,11 @@ from pydantic_core import to_json
 # Each adds its operations to the Router of its prefix.
 from agents.api import (
     agent_context,  # noqa: F401
+    agent_folders,  # noqa: F401
     agent_messages,  # noqa: F401
     agent_tools,  # noqa: F401
     agents,  # noqa: F401
+    archive_links,  # noqa: F401
     batches,  # noqa: F401
     conversation_messages,  # noqa: F401
     conversations,  # noqa: F401
@@ -31,6 +33,7 @@ from agents.api import (
     memory_links,  # noqa: F401
     messages,  # noqa: F401
     models,  # noqa: F401
+    passages,  # noqa: F401
     routers,
     runs,  # noqa: F401
     steps,  # noqa: F401
@@ -39,7 +42,11 @@ from agents.api import (
 from letta_site import auth, errors
 from letta_site.core.errors import Malformed
 from letta_site.routes.health import router as health_router
+from memory.api.archives import router as archives_router
 from memory.api.blocks import router as blocks_router
+from memory.api.embeddings import router as embeddings_router
+from memory.api.folders import router as folders_router
+from memory.api.folders import sources_router
 from memory.services.storable import storable_json
 
 JSON_TYPES = ("", "application/json")
@@ -90,12 +97,17 @@ errors.install(api)
 ROUTERS: tuple[tuple[str, Router], ...] = (
     ("", health_router),
     ("/agents", routers.agents_router),
+    ("/archives", archives_router),
     ("/blocks", blocks_router),
+    ("/embeddings", embeddings_router),
+    ("/folders", folders_router),
+    ("/sources", sources_router),
     ("/groups", routers.groups_router),
     ("/conversations", routers.conversations_router),
     ("/mcp-servers", routers.mcp_servers_router),
     ("/messages", routers.messages_router),
     ("/models", routers.models_router),
+    ("/passages", routers.passages_router),
     ("/runs", routers.runs_router),
     ("/steps", routers.steps_router),
     ("/tools", routers.tools_router),
@@ -107,14 +119,24 @@ for prefix, router in ROUTERS:
 def spellings() -> Iterator[URLPattern]:
     """Return an address for every path, with and without a slash at its end.
 
-    A redirect instead would lose bodies: not every client sends them again.
+    A redirect instead would lose bodies: not every client sends them again. Where two paths fit,
+    the one with the word in it comes before the one with the parameter.
     """
-    for bound in api._get_bound_routers():
-        for given, operations in bound.path_operations.items():
-            joined = normalize_path(f"{bound.prefix}/{given}")
-            route = replace_path_param_notation(joined).strip("/")
-            for spelling in (route, f"{route}/"):
-                yield path(spelling, _view(operations))
+    found = {
+        replace_path_param_notation(normalize_path(f"{bound.prefix}/{given}")).strip(
+            "/"
+        ): operations
+        for bound in api._get_bound_routers()
+        for given, operations in bound.path_operations.items()
+    }
+    for route in sorted(found, key=_vagueness):
+        for spelling in (route, f"{route}/"):
+            yield path(spelling, _view(found[route]))
+
+
+def _vagueness(route: str) -> list[int]:
+    """Return for each segment 0 for a word, 1 for a parameter, 2 for one that takes slashes too."""
+    return [part.startswith("<") + part.startswith("<path:") for part in route.split("/")]
 
 
 def _view(operations: PathView) -> Callable[..., HttpResponseBase]:

@@ -22,6 +22,8 @@ from agents.ade.routing import websocket_urlpatterns  # noqa: E402
 from agents.runtime import boot  # noqa: E402
 from letta_site import auth, errors  # noqa: E402
 from letta_site.core.aio import in_db  # noqa: E402
+from letta_site.core.bodies import body_limit, limit_variable  # noqa: E402
+from memory.runtime import ingest  # noqa: E402
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -112,6 +114,7 @@ def _anybody_can_sign_in() -> bool:
 async def _start() -> None:
     await in_db(auth.default_tenant)
     await boot.start()
+    await ingest.start()
 
 
 class BodyTooLarge(Exception):
@@ -119,43 +122,43 @@ class BodyTooLarge(Exception):
 
 
 class BodyCap:
-    """Cuts off bodies that exceed LETTA_MAX_BODY_MB, whether they say their length or not."""
+    """Cuts off bodies that are too large for their path, whether they say their length or not."""
 
     def __init__(self, app: App) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        limit = body_limit(scope["path"])
         try:
-            _check_length(scope)
-            await self._app(scope, _counted(receive), send)
+            _check_length(scope, limit)
+            await self._app(scope, _counted(receive, limit), send)
         except BodyTooLarge:
-            await _send_too_large(send)
+            await _send_too_large(send, scope["path"])
 
 
-def _check_length(scope: Scope) -> None:
+def _check_length(scope: Scope, limit: int) -> None:
     length = dict(scope["headers"]).get(b"content-length", b"0")
-    if length.isdigit() and int(length) > settings.MAX_BODY_BYTES:
+    if length.isdigit() and int(length) > limit:
         raise BodyTooLarge
 
 
-def _counted(receive: Receive) -> Receive:
+def _counted(receive: Receive, limit: int) -> Receive:
     received = 0
 
     async def counted() -> Message:
         nonlocal received
         message = await receive()
         received += len(message.get("body") or b"")
-        if received > settings.MAX_BODY_BYTES:
+        if received > limit:
             raise BodyTooLarge
         return message
 
     return counted
 
 
-async def _send_too_large(send: Send) -> None:
-    limit = settings.MAX_BODY_BYTES // 1024 // 1024
-    what = f"The body is larger than {limit} MB."
-    todo = "Send less at once, or raise LETTA_MAX_BODY_MB."
+async def _send_too_large(send: Send, path: str) -> None:
+    what = f"The body is larger than {body_limit(path) // 1024 // 1024} MB."
+    todo = f"Send less at once, or raise {limit_variable(path)}."
     body = {"detail": f"TOO_LARGE: {what}", "code": "TOO_LARGE", "what": what, "todo": todo}
     headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": 413, "headers": headers})

@@ -27,6 +27,7 @@ from letta_site.core.errors import (
     NotReady,
     TooLarge,
     Unauthorized,
+    Unsupported,
 )
 
 log = logging.getLogger("letta.http")
@@ -40,6 +41,7 @@ STATUS: dict[type[AppError], int] = {
     Conflict: 409,
     Gone: 410,
     TooLarge: 413,
+    Unsupported: 415,
     Malformed: 422,
     NotReady: 501,
     McpFailure: 502,
@@ -54,6 +56,23 @@ LLM_STATUS = {
 }
 PAGE_STATUS = (400, 403, 404, 500)
 UNKNOWN = "An unknown error occurred"
+
+# What to do where the place that failed has nothing better to say.
+HINTS = {
+    "INVALID_ARGUMENT": "Correct the value and send the request again.",
+    "MALFORMED": "Correct the request; it was not carried out, and sending it again will not help.",
+    "NOT_FOUND": "Check the path and the ids in it; the lists show what there is.",
+    "CONFLICT": "Read the current state, then decide whether the request still makes sense.",
+    "EXPIRED": "Ask for what is there now; this is kept no longer.",
+    "TOO_LARGE": "Send it in smaller parts.",
+    "UNAUTHORIZED": "Send the server's password or a key as `Authorization: Bearer ...`.",
+    "FORBIDDEN": "Ask whoever runs this server.",
+    "NOT_IMPLEMENTED": "Do without it; sending the request again will not help.",
+    "LLM_ERROR": "Look at the provider's own words in `error`; what was stored before is kept.",
+    "METHOD_NOT_ALLOWED": "Use one of the methods in the Allow header.",
+    "DATABASE_UNAVAILABLE": "Send it again in a moment.",
+    "INTERNAL_ERROR": "Look for the request id in the server's log, and report it as a defect.",
+}
 
 Body = dict[str, Any]
 
@@ -131,7 +150,8 @@ def _malformed_body(failure: Malformed) -> Body:
 
 def _own_fields(request: HttpRequest, code: str, what: str, todo: str) -> Body:
     request_id = getattr(request, "request_id", "")
-    return {"code": code, "what": what, "todo": todo, "request_id": request_id}
+    hint = todo or HINTS.get(code, "")
+    return {"code": code, "what": what, "todo": hint, "request_id": request_id}
 
 
 def _json(request: HttpRequest, status: int, body: Body) -> HttpResponse:

@@ -22,6 +22,7 @@ from django.shortcuts import resolve_url
 from django.utils.functional import SimpleLazyObject
 
 from letta_site import auth, errors
+from letta_site.core.bodies import body_limit, limit_variable
 from letta_site.core.errors import AppError, Forbidden, Invalid, TooLarge
 from letta_site.core.models import User
 
@@ -103,11 +104,11 @@ def _check_size(request: HttpRequest) -> None:
     given = request.META.get("CONTENT_LENGTH") or "0"
     if not given.isdigit():
         raise Invalid("Content-Length is not a number.")
-    if int(given) > settings.MAX_BODY_BYTES:
-        limit = settings.MAX_BODY_BYTES // 1024 // 1024
+    limit = body_limit(request.path_info)
+    if int(given) > limit:
         raise TooLarge(
-            f"The body has {given} bytes; this server takes {limit} MB.",
-            todo="Send less at once, or raise LETTA_MAX_BODY_MB.",
+            f"The body has {given} bytes; this server takes {limit // 1024 // 1024} MB.",
+            todo=f"Send less at once, or raise {limit_variable(request.path_info)}.",
         )
 
 

@@ -37,6 +37,7 @@ CSRF_TRUSTED_ORIGINS = ACCEPTABLE_ORIGINS
 MAX_BODY_BYTES = env.whole("LETTA_MAX_BODY_MB", default=16, least=1) * 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
+MAX_FILE_BYTES = env.whole("LETTA_MAX_FILE_MB", default=50, least=1) * 1024 * 1024
 BEHIND_TLS = env.flag("LETTA_BEHIND_TLS")
 
 INSTALLED_APPS = [
@@ -139,6 +140,12 @@ DB_RELEASE_AFTER_HOP = bool(PG_URI)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 
+# --- files ----------------------------------------------------------------------------------
+FILES_DIR = LETTA_DIR / "files"
+# How long a parser may take, and how much memory; then it is killed (docs/decisions/0076).
+PARSE_TIMEOUT_S = env.whole("LETTA_PARSE_TIMEOUT_S", default=30, least=1)
+PARSE_MEMORY_BYTES = env.whole("LETTA_PARSE_MEMORY_MB", default=512, least=256) * 1024 * 1024
+
 # --- pages -----------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
@@ -171,8 +178,15 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else
 SECURE_REFERRER_POLICY = "same-origin"
 
 # --- models ----------------------------------------------------------------------------------
-# Letta's own names: OPENAI_API_KEY, OLLAMA_BASE_URL, VLLM_API_BASE, ...; see agents/llm/providers.
+# Letta's own names, OPENAI_API_KEY, OLLAMA_BASE_URL, VLLM_API_BASE, ...: letta_site/core/providers.
 PROVIDER_VARIABLES = env.ending_with("_API_KEY", "_BASE_URL", "_API_BASE")
+
+# --- vectors ---------------------------------------------------------------------------------
+EMBEDDING_TIMEOUT_S = env.whole("LETTA_EMBEDDING_TIMEOUT_S", default=60, least=1)
+# A search does not wait longer than that for the vector of its query; it goes by words then.
+QUERY_EMBEDDING_TIMEOUT_S = env.whole("LETTA_QUERY_EMBEDDING_TIMEOUT_S", default=4, least=1)
+# What the vectors of the scopes searched last may take in memory; not used with pgvector.
+VECTOR_MEMORY_BYTES = env.whole("LETTA_VECTOR_MEMORY_MB", default=256) * 1024 * 1024
 
 # --- runs ------------------------------------------------------------------------------------
 LLM_TIMEOUT_S = env.whole("LETTA_LLM_TIMEOUT_S", default=300, least=1)

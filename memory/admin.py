@@ -9,11 +9,21 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from letta_site.core.admin import History, HistoryInline, LargeTable, actor_of
+from letta_site.core.admin import History, HistoryInline, LargeTable, ModelForm, actor_of
 from letta_site.core.errors import AppError
 from letta_site.core.types import Actor
-from memory.models import Archive, Block, BlockVersion, Passage, Retrieval
-from memory.services import archives, blocks, passages
+from memory.embeddings import catalog
+from memory.models import (
+    Archive,
+    Block,
+    BlockVersion,
+    EmbeddingScope,
+    File,
+    Folder,
+    Passage,
+    Retrieval,
+)
+from memory.services import archives, blocks, embedding_scopes, files, folders, passages
 
 BLOCK_FIELDS = (
     "label",
@@ -81,6 +91,20 @@ class PassageForm(_TriedForm):
         return stored[0]
 
 
+class FolderForm(_TriedForm):
+    """A folder."""
+
+    class Meta:
+        model = Folder
+        fields = ("name", "description", "instructions", "metadata")
+
+    def store(self, given: dict[str, Any]) -> Folder:
+        if self.instance._state.adding:
+            return folders.create_folder(self.actor, **given)
+        changed = {name: given[name] for name in self.changed_data if name in given}
+        return folders.update_folder(self.actor, self.instance.pk, changes=changed)
+
+
 class _ThroughService(LargeTable):
     """An admin that stores by way of a `_TriedForm`, as one organisation's person."""
 
@@ -135,14 +159,33 @@ class BlockVersionAdmin(History):
     search_fields = ("=block__id", "=agent_id", "=run_id", "=step_id", "label", "value")
 
 
+class ArchiveForm(ModelForm):
+    """An archive; the model that embeds it must be one of this server."""
+
+    def clean_embedding(self) -> str | None:
+        handle = self.cleaned_data["embedding"] or None
+        if handle:
+            try:
+                catalog.resolve(self.instance.org_id, handle)
+            except AppError as refusal:
+                raise ValidationError(f"{refusal.what} {refusal.todo}") from None
+        return handle
+
+
 @admin.register(Archive)
 class ArchiveAdmin(LargeTable):
     """Stores of passages."""
 
+    form = ArchiveForm
     list_display = ("name", "id", "description", "created_at")
     search_fields = ("name", "id")
     autocomplete_fields = ("org",)
     readonly_fields = STATED_ONCE
+
+    def save_model(self, request: HttpRequest, obj: Archive, form: ModelForm, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        actor = Actor(obj.org_id, actor_of(request).id)
+        embedding_scopes.set_embedding(actor, [obj.pk], obj.embedding)
 
     def delete_model(self, _request: HttpRequest, obj: Archive) -> None:
         archives.delete_archives(Actor(obj.org_id, "admin"), [obj.pk])
@@ -186,3 +229,57 @@ class RetrievalAdmin(History):
     list_display = ("query", "kind", "mode", "agent_id", "step_id", "created_at")
     list_filter = ("kind", "mode")
     search_fields = ("query", "=agent_id", "=run_id", "=step_id")
+
+
+@admin.register(EmbeddingScope)
+class EmbeddingScopeAdmin(History):
+    """Which model embeds what, how far that is, and what went wrong."""
+
+    list_display = ("scope_id", "model", "state", "done", "total", "skipped", "retry_at", "error")
+    list_filter = ("state", "model")
+    search_fields = ("=scope_id", "model", "error")
+    actions = ("try_again",)
+
+    @admin.action(description="Try again now")
+    def try_again(self, _request: HttpRequest, queryset: QuerySet[EmbeddingScope]) -> None:
+        for scope in queryset:
+            embedding_scopes.retry(Actor(scope.org_id, "admin"), scope.pk)
+
+
+@admin.register(Folder)
+class FolderAdmin(_ThroughService):
+    """Sets of files."""
+
+    form = FolderForm
+    list_display = ("name", "id", "description", "created_at")
+    search_fields = ("name", "id")
+    readonly_fields = (*STATED_ONCE, "version")
+
+    def delete_model(self, request: HttpRequest, obj: Folder) -> None:
+        folders.delete_folder(actor_of(request), obj.pk)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Folder]) -> None:
+        for folder in queryset:
+            folders.delete_folder(actor_of(request), folder.pk)
+
+
+@admin.register(File)
+class FileAdmin(History):
+    """Uploaded files and what became of them. They come in by the API, and may be deleted here."""
+
+    list_display = ("name", "folder", "status", "size", "total_chunks", "error", "created_at")
+    list_filter = ("status", "media_type")
+    search_fields = ("=id", "name", "=folder__id", "folder__name", "sha256")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).filter(org_id=actor_of(request).org_id)
+
+    def has_delete_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
+        return True
+
+    def delete_model(self, request: HttpRequest, obj: File) -> None:
+        files.delete_file(actor_of(request), obj.folder_id, obj.pk)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[File]) -> None:
+        for file in queryset:
+            files.delete_file(actor_of(request), file.folder_id, file.pk)

@@ -10,7 +10,9 @@ from agents.ade.answers import renewed
 from agents.ade.trouble import tell_mended
 from agents.runtime import boot
 from agents.runtime.compactions import compact_now
+from agents.services.agent_boot import default_conversation
 from agents.services.compactions import undo_compaction
+from letta_site.core.aio import in_db
 from letta_site.core.errors import AppError, NotFound
 from memory.ade.asking import actor_of, found
 
@@ -29,7 +31,9 @@ async def unstick(request: HttpRequest, agent_id: str) -> HttpResponse:
 async def compact(request: HttpRequest, agent_id: str) -> HttpResponse:
     """Summarise the older part of the window."""
     try:
-        done = await compact_now(actor_of(request), agent_id, {})
+        actor = actor_of(request)
+        conversation = await in_db(default_conversation, actor, agent_id)
+        done = await compact_now(actor, conversation, {})
     except NotFound as error:
         raise Http404(error.what) from error
     except AppError as error:

@@ -116,23 +116,22 @@ class WorkspaceConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             if isinstance(event, StepCommitted) and event.changed_blocks:
                 live.push(await in_db(renewed_state, page, event.changed_blocks, 0))
         elif isinstance(event, RunStarted):
-            live.push(fragments.remove(f"pending-{ref.run_id}"))
-            await self._catch_up(live)
+            await self._catch_up(live, ref.run_id)
             live.push(fragments.status(status.thinking()))
         elif isinstance(event, StepCommitted):
-            await self._catch_up(live)
+            await self._catch_up(live, ref.run_id)
             live.push(await in_db(renewed_state, page, event.changed_blocks, event.passages_added))
         elif isinstance(event, RunFinished):
             await self._finish(live, page, ref, event)
         else:
             live.absorb(event)
 
-    async def _catch_up(self, live: LiveView, *, until_run: str | None = None) -> None:
+    async def _catch_up(self, live: LiveView, until_run: str | None = None) -> None:
         rows = await in_db(history.rows_after, self.agent, live.seq, until_run=until_run)
         live.settle(rows)
 
     async def _finish(self, live: LiveView, page: Page, ref: RunRef, event: RunFinished) -> None:
-        await self._catch_up(live, until_run=ref.run_id if event.failure else None)
+        await self._catch_up(live, ref.run_id)
         live.close()
         if event.stop_reason == "cancelled" and not event.step_count:
             await self._tell_unheard(live, ref)

@@ -86,19 +86,19 @@ def rows_after(agent: Agent, seq: int, *, until_run: str | None = None) -> list[
 
 
 def _until(rows: "QuerySet[Message]", run_id: str) -> "QuerySet[Message]":
-    others = rows.exclude(run_id=run_id).filter(run_id__isnull=False).order_by("seq")
-    end = others.values_list("seq", flat=True).first()
-    return rows if end is None else rows.filter(seq__lt=end)
+    last = rows.filter(run_id=run_id).order_by("-seq").values_list("seq", flat=True).first()
+    return rows.filter(seq__lte=last or 0)
 
 
 def _outdone(
     shown: "QuerySet[Message]", new: Sequence[MessageValue], seq: int
 ) -> "QuerySet[Message]":
-    """Return the summary that was the latest one before those in `new`."""
+    """Return the summary that was the latest before those in `new`, if a page has it."""
     if not any(message.role == "summary" for message in new):
         return shown.none()
-    before = shown.filter(role="summary", seq__lte=seq).order_by("-seq")
-    return shown.filter(pk__in=list(before.values_list("pk", flat=True)[:1]))
+    on_page = shown.filter(seq__lte=seq).order_by("-seq").values_list("pk", "role")
+    summaries = [pk for pk, role in on_page[: PAGE_SIZE // 2] if role == "summary"]
+    return shown.filter(pk__in=summaries[:1])
 
 
 def _answered(shown: "QuerySet[Message]", new: Sequence[MessageValue]) -> "QuerySet[Message]":

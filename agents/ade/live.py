@@ -142,15 +142,22 @@ class LiveView:
         elif is_new and call.name:
             self._show_card(row, open_card(ToolCall(call.id, call.name, ""), row.dom_id))
 
+    def _row_of(self, step_id: str) -> LiveRow | None:
+        """Return the row of a step; a page that came in its middle does not know it."""
+        known = self._message_of.get(step_id)
+        if known is None and self._rows:
+            return list(self._rows.values())[-1]
+        return self._open(known or step_id)
+
     def _start_tool(self, event: ToolStarted) -> None:
-        row = self._open(self._message_of.get(event.step_id, event.step_id))
+        row = self._row_of(event.step_id)
         if row is None or event.call.name == REPLY_TOOL:
             return
         self._show_card(row, open_card(event.call, row.dom_id))
         self.push(fragments.status(status.using(event.call.name)))
 
     def _end_tool(self, event: ToolReturned) -> None:
-        row = self._open(self._message_of.get(event.step_id, event.step_id))
+        row = self._row_of(event.step_id)
         card = row.tools.get(event.result.tool_call_id) if row else None
         if row and card:
             self._show_card(row, close_card(card, event.result))

@@ -97,7 +97,7 @@ def tags_of(agent: Agent) -> list[str]:
 
 def model_choices(actor: Actor, *, present: str = "") -> Choices:
     """Return the chat models to choose from, with the present one even if nobody offers it now."""
-    handles = [one.handle for one in list_models(actor.org_id) if one.model_type == "llm"]
+    handles = [one.handle for one in list_models(actor.org_id)]
     if present and present not in handles:
         handles.insert(0, present)
     return [(handle, _choice_label(handle)) for handle in handles]

@@ -15,7 +15,8 @@ from agents.types import ToolSpec, Transcript
 from letta_site.core.types import Actor
 from memory.ade.cards import PASSAGES_SHOWN, BlockCard, PassageList, block_cards
 from memory.models import Block, Passage
-from memory.services.search import SearchQuery, search
+from memory.services.candidates import SearchQuery
+from memory.services.search import search
 
 MAX_FOUND = 50
 
@@ -49,7 +50,7 @@ def agent_meter(
 
 
 def agent_block_cards(agent: Agent, *, only: Collection[str] | None = None) -> list[BlockCard]:
-    """Return the cards of an agent's blocks in the order of attachment: two queries."""
+    """Return the cards of an agent's blocks in the order of attachment: one query."""
     rows = Block.objects.filter(agent_links__agent_id=agent.id)
     if only is not None:
         rows = rows.filter(pk__in=only)

@@ -28,7 +28,7 @@ NO_CUTS: Mapping[str, "Cut"] = {}
 
 @dataclass(frozen=True, slots=True)
 class UserRow:
-    """What a person, or a program in a person's place, said."""
+    """What a person, or a program in a person's place, said. `key`: as with QueuedRow."""
 
     id: str
     seq: int
@@ -36,7 +36,7 @@ class UserRow:
     text: str
     images: tuple[str, ...] = ()
     name: str = ""
-    otid: str = ""
+    key: str = ""
     kind: Literal["user"] = "user"
 
     @property
@@ -276,7 +276,7 @@ def _user_row(message: Message) -> UserRow:
         text=unwrap_user_text(message.text),
         images=_images(message),
         name=message.name or "",
-        otid=message.otid or "",
+        key=message.otid or message.run_id or "",
     )
 
 

@@ -9,10 +9,12 @@ from agents.api.routers import agents_router as router
 from agents.engine.strategies import strategy_of
 from agents.runtime import runner
 from agents.runtime.generation import ask_once
+from agents.runtime.insertions import insert_when_idle
 from agents.services import (
     agent_boot,
     agents,
     generations,
+    insertions,
     message_lists,
     previews,
 )
@@ -20,6 +22,7 @@ from agents.types import Json
 from agents.wire.agent_requests import GenerateRequest
 from agents.wire.agents import encode_agent
 from agents.wire.ids import AgentId, MessageId
+from agents.wire.insertions import InsertMessagesRequest, encode_insertion
 from agents.wire.message_edits import MessageEdit, encode_generation
 from agents.wire.messages import encode_history
 from agents.wire.queries import MessageConditions
@@ -89,6 +92,24 @@ async def cancel(
 def preview(request: HttpRequest, agent_id: AgentId, given: LettaStreamingRequest) -> Json:
     wanted = run_input(agent_id, given, run_type="preview")
     return previews.preview_request(request.auth, wanted)
+
+
+@router.post("/{agent_id}/messages/insert")
+async def insert_past_messages(
+    request: HttpRequest, agent_id: AgentId, given: InsertMessagesRequest
+) -> Json:
+    """Append up to 1,000 past messages, in order, without running the agent.
+
+    They can be found by searching at once. Those with `in_context` are in the model's window from
+    now on; this is refused (409) while a run works in the conversation, unless `when_busy` says to
+    wait, and while tool calls wait for an answer. All are stored or none.
+    """
+    wanted = given.value()
+    if given.when_busy == "queue":
+        done = await insert_when_idle(request.auth, agent_id, wanted)
+    else:
+        done = await in_db(insertions.insert_messages, request.auth, agent_id, wanted)
+    return encode_insertion(done.conversation_id, done.message_ids)
 
 
 @router.patch("/{agent_id}/messages/{message_id}")

@@ -14,6 +14,7 @@ from agents.wire.agent_requests import (
     UpdateAgent,
     blocks_of,
     columns_of,
+    folder_ids_of,
     rules_of,
     secrets_of,
 )
@@ -70,6 +71,7 @@ def _draft(given: CreateAgentRequest, project_id: str | None) -> agents.AgentDra
         tool_names=tuple(given.tools or ()),
         block_ids=tuple(given.block_ids or ()),
         tool_ids=tuple(given.tool_ids or ()),
+        folder_ids=folder_ids_of(given) or (),
         tool_rules=rules_of(given),
         tags=tuple(given.tags or ()),
         secrets=secrets_of(given) or {},
@@ -101,6 +103,7 @@ def update_agent(request: HttpRequest, agent_id: AgentId, given: UpdateAgent) ->
         tool_rules=rules_of(given),
         block_ids=strings(given.block_ids),
         tool_ids=strings(given.tool_ids),
+        folder_ids=folder_ids_of(given),
         tags=strings(given.tags),
         secrets=secrets_of(given),
         fields=columns_of(given, "name", "system"),

@@ -6,15 +6,23 @@ from django.http import HttpRequest
 from ninja import Body, Query
 
 from agents.api.routers import agents_router
-from agents.services import agent_blocks, agent_passages
+from agents.services import agent_blocks, agent_passages, past_memory
 from agents.services.agents import get_agent
 from agents.types import Json
 from agents.wire.agents import encode_agent
 from agents.wire.ids import AgentId
+from agents.wire.past_memory import PastMemoryQuery, encode_past_memory
+from letta_site.core.aio import in_db
 from letta_site.core.paging import MAX_LIMIT, Page
 from memory.api.blocks import router as blocks_router
-from memory.services.passages import PassageDraft, delete_passage, update_passage
-from memory.services.search import SearchQuery
+from memory.runtime.queries import with_vector
+from memory.services.candidates import SearchQuery
+from memory.services.passages import (
+    PassageDraft,
+    PassageFilter,
+    delete_passage,
+    update_passage,
+)
 from memory.wire.blocks import BlockUpdate, encode_block
 from memory.wire.ids import BlockId, PassageId
 from memory.wire.passages import (
@@ -22,6 +30,7 @@ from memory.wire.passages import (
     PassageUpdate,
     encode_found,
     encode_passage,
+    encode_stored,
 )
 from memory.wire.queries import PassagePage, PassageSearch
 
@@ -32,6 +41,14 @@ DEFAULT_TOP_K = 5
 def list_agents_for_block(request: HttpRequest, block_id: BlockId, page: Query[Page]) -> list[Json]:
     rows = agent_blocks.list_agents_of_block(request.auth, block_id, query=page.query(limit=50))
     return [encode_agent(row) for row in rows]
+
+
+@agents_router.get("/{agent_id}/memory")
+def get_past_memory(request: HttpRequest, agent_id: AgentId, when: Query[PastMemoryQuery]) -> Json:
+    """Return all blocks of an agent as they were once a step was stored."""
+    wanted = past_memory.When(when.step_wanted(), when.message_id, when.at)
+    found = past_memory.get_past_memory(request.auth, agent_id, wanted)
+    return encode_past_memory(agent_id, found)
 
 
 @agents_router.get("/{agent_id}/core-memory")
@@ -83,8 +100,9 @@ def update_agent_block(
 def list_passages(
     request: HttpRequest, agent_id: AgentId, page: Query[PassagePage]
 ) -> list[dict[str, Any]]:
+    wanted = PassageFilter(**page.conditions())
     rows = agent_passages.list_agent_passages(
-        request.auth, agent_id, query=page.query(limit=100, order="asc"), text=page.search
+        request.auth, agent_id, query=page.query(limit=100, order="asc"), wanted=wanted
     )
     return [encode_passage(row) for row in rows]
 
@@ -93,13 +111,12 @@ def list_passages(
 def create_passage(
     request: HttpRequest, agent_id: AgentId, given: CreateArchivalMemory
 ) -> list[dict[str, Any]]:
-    draft = PassageDraft(given.text, given.tags or (), created_at=given.created_at)
-    rows = agent_passages.add_passage(request.auth, agent_id, draft)
-    return [encode_passage(row) for row in rows]
+    stored = agent_passages.add_passage(request.auth, agent_id, PassageDraft(**given.fields()))
+    return [encode_stored(row, likeness) for row, likeness in stored]
 
 
 @agents_router.get("/{agent_id}/archival-memory/search")
-def search_archival_memory(
+async def search_archival_memory(
     request: HttpRequest, agent_id: AgentId, given: Query[PassageSearch]
 ) -> Json:
     wanted = SearchQuery(
@@ -113,8 +130,10 @@ def search_archival_memory(
         end=given.end_datetime,
         limit=DEFAULT_TOP_K if given.top_k is None else given.top_k,
     )
-    rows = agent_passages.search_agent_passages(request.auth, agent_id, wanted=wanted)
-    return encode_found(rows)
+    planned = await in_db(agent_passages.plan_passage_search, request.auth, agent_id, wanted)
+    query, _ = await with_vector(planned)
+    found = await in_db(agent_passages.find_passages, request.auth, query)
+    return encode_found([row for row, _ in found])
 
 
 @agents_router.patch("/{agent_id}/archival-memory/{memory_id}")

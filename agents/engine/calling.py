@@ -114,9 +114,13 @@ def _take(done: ExecutedCall, draft: StepDraft, state: RunState) -> None:
 async def _run_batch(
     batch: Sequence[PlannedCall], draft: StepDraft, state: RunState, ports: Ports
 ) -> list[ExecutedCall]:
-    work = asyncio.gather(*(_execute(plan, state, ports) for plan in batch))
-    try:
-        return await unless_cancelled(work, ports.cancel)
-    except Cancelled:
-        draft.cancelled = True
-        return [_interrupted(plan) for plan in batch]
+    """Make calls at the same time. What has returned when a cancel comes is kept."""
+
+    async def make(plan: PlannedCall) -> ExecutedCall:
+        try:
+            return await unless_cancelled(_execute(plan, state, ports), ports.cancel)
+        except Cancelled:
+            draft.cancelled = True
+            return _interrupted(plan)
+
+    return await asyncio.gather(*(make(plan) for plan in batch))

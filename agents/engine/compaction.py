@@ -63,7 +63,7 @@ async def make_room(state: RunState, ports: Ports, *, overflowed: bool = False) 
 
 async def compact(state: RunState, ports: Ports) -> bool:
     """Shorten the window because somebody asked; tell whether anything left it."""
-    split = _split(state, limit_tokens(state))
+    split = leaving_turns(state, limit_tokens(state))
     return await _leave(state, ports, split, trigger="manual")
 
 
@@ -87,7 +87,7 @@ async def _clip_old_turns(state: RunState, _ports: Ports, _limit: int) -> None:
 
 
 async def _summarise_old_turns(state: RunState, ports: Ports, limit: int) -> None:
-    if await _leave(state, ports, _split(state, limit), trigger="context_window_exceeded"):
+    if await _leave(state, ports, leaving_turns(state, limit), trigger="context_window_exceeded"):
         state.clip = NO_CLIP
 
 
@@ -136,7 +136,7 @@ def _for_messages(state: RunState, limit: int) -> int:
     return max(int(left * CEILING_SHARE), 0)
 
 
-def _split(state: RunState, limit: int) -> Sequence[Message]:
+def leaving_turns(state: RunState, limit: int) -> Sequence[Message]:
     """Return the oldest turns that are to leave by the agent's own plan."""
     plan, ceiling = state.spec.compaction, _for_messages(state, limit)
     sliding = "all" not in plan.mode

@@ -39,7 +39,10 @@ _TIME_FORMAT = "%Y-%m-%d %I:%M:%S %p %Z%z"
 
 
 class PromptFacts(TypedDict):
-    """What the last section of the system prompt tells. `line_numbers` overrides the strategy."""
+    """What the last section of the system prompt tells. `line_numbers` overrides the strategy.
+
+    `directories` is the section about folders and open files, as rendered.
+    """
 
     agent_id: str
     conversation_id: str
@@ -48,6 +51,7 @@ class PromptFacts(TypedDict):
     archival_count: int
     timezone: str
     archival_tags: NotRequired[Sequence[str]]
+    directories: NotRequired[str]
     line_numbers: NotRequired[bool]
 
 
@@ -59,7 +63,7 @@ def compile_system(
     tool_rules: Iterable[Json],
     **facts: Unpack[PromptFacts],
 ) -> str:
-    """Return the system prompt as the model gets it: instructions, memory, rules, metadata.
+    """Return the system prompt as the model gets it: instructions, memory, rules, files, metadata.
 
     Memory goes where `system` says `{CORE_MEMORY}`, else to the end. Raises Invalid on a rule of
     unknown type.
@@ -69,6 +73,7 @@ def compile_system(
         numbers = facts.get("line_numbers", strategy.line_numbers)
         sections.append(render_blocks(blocks, line_numbers=numbers))
     sections.append(describe_rules(parse_rules(tool_rules)))
+    sections.append(facts.get("directories", ""))
     sections.append(_metadata(facts))
     compiled = "\n\n".join(section for section in sections if section)
     if MEMORY_PLACEHOLDER in system:
@@ -125,7 +130,7 @@ def boot_messages(strategy: Strategy, *, now: datetime, timezone: str) -> tuple[
     if strategy.boot == "system":
         return ()
     if strategy.reply == "send_message":
-        greeting = _spoken(BOOT_GREETING, BOOT_THOUGHT, now)
+        greeting: tuple[Message, ...] = say_through_tool(BOOT_GREETING, BOOT_THOUGHT, now)
     else:
         greeting = (_message("assistant", BOOT_GREETING, now),)
     return (*greeting, _message("user", login_text(now, timezone), now))
@@ -144,7 +149,7 @@ def seed_messages(
         if role == "user":
             messages.append(_message("user", user_envelope(text, now, timezone), now))
         elif role == "assistant" and strategy.reply == "send_message":
-            messages.extend(_spoken(text, "", now))
+            messages.extend(say_through_tool(text, "", now))
         else:
             messages.append(_message(role, text, now))
     return tuple(messages)
@@ -154,7 +159,8 @@ def _message(role: Role, text: str, now: datetime) -> Message:
     return Message(id=new_id("message"), role=role, created_at=now, parts=(TextPart(text),))
 
 
-def _spoken(text: str, thought: str, now: datetime) -> tuple[Message, ...]:
+def say_through_tool(text: str, thought: str, now: datetime) -> tuple[Message, Message]:
+    """Return a call of send_message with `text`, and its return."""
     call = ToolCall(
         str(uuid.uuid4()), "send_message", json.dumps({"message": text}, ensure_ascii=False)
     )

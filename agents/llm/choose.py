@@ -6,11 +6,12 @@ from contextlib import aclosing
 
 from agents.engine.ports import LLM, ChatRequest, Reply, ReplyDelta
 from agents.llm.base import ModelEntry
-from agents.llm.catalog import environment_provider_of, provider_of, taken_at_its_word
+from agents.llm.catalog import taken_at_its_word
 from agents.llm.demo import DemoLLM
 from agents.llm.providers import DEMO_HANDLE
 from letta_site.core.aio import in_db
 from letta_site.core.errors import LLMError
+from letta_site.core.providers import environment_provider_of, provider_of
 
 
 class Exchange:

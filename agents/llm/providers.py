@@ -1,57 +1,6 @@
-"""The kinds of providers as rows. A new OpenAI-compatible provider is one more row here."""
-
-from agents.llm.base import ProviderRow
+"""What is known of the models of providers without asking them."""
 
 DEMO_HANDLE = "letta/demo"
-
-PROVIDERS: tuple[ProviderRow, ...] = (
-    ProviderRow(
-        "openai",
-        "openai",
-        "https://api.openai.com/v1",
-        ("OPENAI_API_KEY",),
-        ("OPENAI_BASE_URL", "OPENAI_API_BASE"),
-    ),
-    ProviderRow(
-        "anthropic",
-        "anthropic",
-        "https://api.anthropic.com/v1/",
-        ("ANTHROPIC_API_KEY",),
-        ("ANTHROPIC_BASE_URL",),
-    ),
-    ProviderRow(
-        "google_ai",
-        "google_ai",
-        "https://generativelanguage.googleapis.com/v1beta/openai/",
-        ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
-        ("GEMINI_BASE_URL",),
-    ),
-    ProviderRow(
-        "azure", "azure", "", ("AZURE_API_KEY",), ("AZURE_BASE_URL",), url_suffix="/openai/v1/"
-    ),
-    ProviderRow(
-        "ollama", "ollama", url_names=("OLLAMA_BASE_URL",), url_suffix="/v1", needs_key=False
-    ),
-    ProviderRow(
-        "vllm",
-        "vllm",
-        key_names=("VLLM_API_KEY",),
-        url_names=("VLLM_API_BASE",),
-        url_suffix="/v1",
-        needs_key=False,
-    ),
-    ProviderRow(
-        "lmstudio", "lmstudio", url_names=("LMSTUDIO_BASE_URL",), url_suffix="/v1", needs_key=False
-    ),
-    ProviderRow("together", "together", "https://api.together.xyz/v1", ("TOGETHER_API_KEY",)),
-    ProviderRow("groq", "groq", "https://api.groq.com/openai/v1", ("GROQ_API_KEY",)),
-    ProviderRow("deepseek", "deepseek", "https://api.deepseek.com/v1", ("DEEPSEEK_API_KEY",)),
-    ProviderRow("xai", "xai", "https://api.x.ai/v1", ("XAI_API_KEY",)),
-    ProviderRow(
-        "openrouter", "openrouter", "https://openrouter.ai/api/v1", ("OPENROUTER_API_KEY",)
-    ),
-    ProviderRow("mistral", "mistral", "https://api.mistral.ai/v1", ("MISTRAL_API_KEY",)),
-)
 
 # (name prefix, window in tokens), first match wins. As published by the providers in 2026.
 WINDOWS: tuple[tuple[str, int], ...] = (
@@ -74,15 +23,6 @@ WINDOWS: tuple[tuple[str, int], ...] = (
     ("qwen", 32_768),
 )
 UNKNOWN_WINDOW = 32_000
-
-# Dimensions of embedding models whose providers do not tell them in a list.
-EMBEDDING_DIMS: dict[str, int] = {
-    "text-embedding-3-small": 1536,
-    "text-embedding-3-large": 3072,
-    "text-embedding-ada-002": 1536,
-    "letta-free": 1536,
-}
-EMBEDDING_MARKS = ("embed", "bge-", "minilm", "e5-")
 
 # Models whose handle is accepted without asking the provider, best first: the first one of a
 # configured provider is what a new agent in the ADE starts with.
@@ -111,8 +51,3 @@ def window_of(name: str) -> int:
         if lowered.startswith(prefix):
             return tokens
     return UNKNOWN_WINDOW
-
-
-def is_embedding(name: str) -> bool:
-    """Guess from its name whether a model embeds rather than chats."""
-    return any(mark in name.lower() for mark in EMBEDDING_MARKS)

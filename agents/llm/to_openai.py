@@ -47,6 +47,19 @@ def build_messages(request: ChatRequest, dialect: Dialect = COMMON) -> list[Json
     return strict_roles(rows) if dialect.strict_roles else rows
 
 
+def row_origins(request: ChatRequest, dialect: Dialect = COMMON) -> list[str] | None:
+    """Return the ids of the messages behind the rows of `build_messages` after the first.
+
+    None where the dialect joins rows of several messages.
+    """
+    if dialect.strict_roles:
+        return None
+    transcript, limit = request.transcript, request.tool_return_limit_chars
+    summary = [transcript.summary.id] if transcript.summary else []
+    rows = (one.id for one in transcript.messages for _ in _message(one, limit))
+    return [*summary, *rows]
+
+
 def encode(body: Json) -> bytes:
     """Return the bytes that go over the wire."""
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

@@ -7,8 +7,9 @@ from typing import Any
 import daphne.server
 from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.server import Server
-from django.conf import settings
 from twisted.internet import reactor
+
+from letta_site.core.bodies import body_limit
 
 DRAINED_BODIES = 8  # how many times the allowed size is read and dropped before hanging up
 
@@ -21,21 +22,28 @@ class CappedRequest(WebRequest):
     """
 
     received = 0
+    limit = 0
 
     def handleContentChunk(self, data: bytes) -> None:
         """Keep a piece of the body, drop it, or hang up."""
+        self.limit = self.limit or self._limit()
         self.received += len(data)
-        if self.received <= settings.MAX_BODY_BYTES:
+        if self.received <= self.limit:
             super().handleContentChunk(data)
-        elif self.received > DRAINED_BODIES * settings.MAX_BODY_BYTES:
+        elif self.received > DRAINED_BODIES * self.limit:
             self.channel.forceAbortClient()
         else:
             self.content.seek(0)
             self.content.truncate()
 
+    def _limit(self) -> int:
+        # A request learns its path when it is complete; its channel knows before, and only then.
+        path: bytes = getattr(self.channel, "_path", b"")
+        return body_limit(path.partition(b"?")[0].decode("latin-1"))
+
     def process(self) -> Any:
         """Answer a body that was dropped here; hand on all others."""
-        if self.received <= settings.MAX_BODY_BYTES:
+        if self.received <= self.limit:
             return super().process()
         self.client_addr = None
         self.setResponseCode(413)

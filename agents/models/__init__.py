@@ -2,7 +2,7 @@
 
 from agents.models.agent import Agent, AgentSecret, AgentTag, Conversation, Fork
 from agents.models.group import Group, GroupBlock, GroupMember, Talk
-from agents.models.links import AgentArchive, AgentBlock, AgentTool
+from agents.models.links import AgentArchive, AgentBlock, AgentFile, AgentFolder, AgentTool
 from agents.models.mcp import McpServer, McpSignIn
 from agents.models.message import Compaction, Message, MessageVersion
 from agents.models.run import Batch, RequestPart, Run, RunEvent, Step, ToolCall
@@ -12,6 +12,8 @@ __all__ = [
     "Agent",
     "AgentArchive",
     "AgentBlock",
+    "AgentFile",
+    "AgentFolder",
     "AgentSecret",
     "AgentTag",
     "AgentTool",

@@ -14,7 +14,8 @@ class Agent(Owned):
     `last_seq` is the highest number given to anything of this agent (messages, steps, runs,
     compactions, its block versions): one order for resume and time travel. `calibration` is
     {"model": handle, "ratio": tokens its provider counts for one of our estimate, "parts": digests
-    of the request parts that its latest step used}.
+    of the request parts that its latest step used}. `files_version` is raised whenever its folders
+    or its open files change; 0: it never had any.
     """
 
     id = id_field(maker("agent"))
@@ -48,11 +49,13 @@ class Agent(Owned):
     last_stop_reason = models.CharField(max_length=60, null=True, blank=True)
     calibration = models.JSONField(default=dict, editable=False)
     last_seq = models.BigIntegerField(default=0, editable=False)
+    files_version = models.PositiveIntegerField(default=0, editable=False)
     blocks = models.ManyToManyField("memory.Block", through="AgentBlock", related_name="agents")
     tools = models.ManyToManyField("agents.Tool", through="AgentTool", related_name="agents")
     archives = models.ManyToManyField(
         "memory.Archive", through="AgentArchive", related_name="agents"
     )
+    folders = models.ManyToManyField("memory.Folder", through="AgentFolder", related_name="agents")
 
     class Meta:
         indexes = [

@@ -14,6 +14,7 @@ class Message(Owned):
     Shapes: text {"type","text"}; reasoning {"type","text","signature"}; image {"type","url"} or
     {"type","media_type","data"}. `tool_calls` [{"id","name","arguments"}], arguments being JSON
     text; `tool_returns` [{"tool_call_id","name","text","status","stdout","stderr","duration_ns"}].
+    `aside`: it was brought along from elsewhere and can be found, but no window shows it.
     """
 
     id = id_field(maker("message"))
@@ -33,11 +34,17 @@ class Message(Owned):
     run_id = models.CharField(max_length=60, null=True, db_index=True)
     model = models.CharField(max_length=200, null=True)
     is_err = models.BooleanField(default=False)
+    aside = models.BooleanField(default=False)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["agent", "seq"], name="one_message_a_seq")]
         indexes = [
-            models.Index(fields=["conversation", "seq"], name="message_window"),
+            models.Index(fields=["conversation", "seq"], name="message_history"),
+            models.Index(
+                fields=["conversation", "seq"],
+                condition=models.Q(aside=False),
+                name="message_window",
+            ),
             models.Index(fields=["created_at", "id"], name="message_newest"),
         ]
 

@@ -7,12 +7,14 @@ from agents.models import Run
 from agents.runtime import callbacks, cancel, groups
 from agents.runtime.runner import enqueue, is_queued
 from agents.services import health
+from agents.services.agent_embeddings import adopt_scopes
 from agents.services.callbacks import release_uncalled
 from agents.services.runs import list_waiting, resume_interrupted
 from agents.services.signs import is_quiet
 from letta_site.core.aio import in_db
 from letta_site.core.openai_client import warm_up
 from letta_site.core.types import Actor
+from memory.runtime.embedder import Embedder
 
 
 async def start() -> None:
@@ -23,6 +25,8 @@ async def start() -> None:
     """
     asyncio.get_running_loop().run_in_executor(None, warm_up)
     await in_db(resume_interrupted)
+    await in_db(adopt_scopes)
+    await Embedder().start()
     for run_id in await in_db(release_uncalled):
         callbacks.start(run_id)
     for ref, seq in await in_db(list_waiting):

@@ -54,7 +54,7 @@ def _store(actor: Actor, conversation: Conversation, values: Sequence[MessageVal
 
 def default_conversation(actor: Actor, agent_id: str) -> Conversation:
     """Return the default conversation of an agent, with the agent. Raises NotFound."""
-    rows = Conversation.objects.of(actor).select_related("agent")
+    rows = Conversation.objects.filter(agent__org_id=actor.org_id).select_related("agent")
     found: Conversation | None = rows.filter(agent_id=agent_id, is_default=True).first()
     if found is None:
         raise NotFound(f"Agent with ID {agent_id} not found")

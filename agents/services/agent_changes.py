@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from agents.models import Agent, AgentTool, Tool
 from agents.services import sleeptime
 from agents.services.agent_boot import default_conversation
+from agents.services.agent_embeddings import follow_embedding
 from agents.services.agent_links import (
     blocks_by_id,
     link_blocks,
@@ -17,15 +18,20 @@ from agents.services.agent_names import check_name
 from agents.services.agent_rules import APPROVAL, approval_rule, distinct_rules
 from agents.services.agents import get_agent
 from agents.services.columns import check_columns
+from agents.services.folder_links import replace_folders
 from agents.services.kit import block_views
+from agents.services.open_files import refit
 from agents.services.prompts import refresh_prompt
 from agents.services.tool_lists import tools_by_id
+from agents.services.tool_seed import ensure_base_tools
 from agents.services.tools import get_tool
 from agents.types import Json
 from letta_site.core.aio import write
 from letta_site.core.errors import NotFound
 from letta_site.core.types import Actor
 from memory.services.storable import storable_json
+
+FILE_LIMITS = frozenset(("max_files_open", "per_file_view_window_char_limit"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,7 @@ class AgentChanges:
     tool_rules: tuple[Json, ...] | None = None
     block_ids: tuple[str, ...] | None = None
     tool_ids: tuple[str, ...] | None = None
+    folder_ids: tuple[str, ...] | None = None
     tags: tuple[str, ...] | None = None
     secrets: dict[str, str] | None = None
     fields: Json = field(default_factory=dict)
@@ -49,11 +56,15 @@ def update_agent(actor: Actor, agent_id: str, changes: AgentChanges) -> Agent:
     Raises NotFound for the agent, a block or the model; Invalid for a bad value.
     """
     columns = _columns(actor, _bare(actor, agent_id), changes)
+    if changes.folder_ids:
+        ensure_base_tools(actor)
     with write():
         agent = _bare(actor, agent_id)
         for key, value in columns.items():
             setattr(agent, key, value)
         agent.touch(actor, *columns)
+        if "embedding" in columns:
+            follow_embedding(actor, agent)
         _replace_links(actor, agent, changes)
         if columns.get("enable_sleeptime"):
             sleeptime.ensure_pair(actor, agent)
@@ -95,6 +106,10 @@ def _replace_links(actor: Actor, agent: Agent, changes: AgentChanges) -> None:
         agent.tool_links.all().delete()
         link_tools(agent, tools)
         _ask_first(actor, agent, [tool for tool in tools if tool.id not in had])
+    if changes.folder_ids is not None:
+        replace_folders(actor, agent, changes.folder_ids)
+    if agent.files_version and FILE_LIMITS & set(changes.fields):
+        refit(agent)
     if changes.tags is not None:
         set_tags(agent, changes.tags)
     if changes.secrets is not None:

@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 
 from agents.llm.base import ModelEntry
-from agents.llm.catalog import provider_of, resolve
-from agents.llm.providers import EMBEDDING_DIMS
+from agents.llm.catalog import resolve
 from agents.types import Json
 from letta_site.core.errors import Invalid, NotFound
 from letta_site.core.types import Actor
+from memory.embeddings import catalog
 
 DEFAULT_WINDOW_TOKENS = 128_000
-DEFAULT_EMBEDDING_DIM = 1024
 
 # Window in tokens up to which -> (files open at once, characters shown of each).
 _FILE_LIMITS = (
@@ -33,6 +32,7 @@ _CONFIG_KEYS = (
     "verbosity",
     "response_format",
 )
+# The same of an embedding model. Its dimension is its own to tell, not the client's.
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,31 +129,12 @@ def _effort(settings: Json, config: Json) -> Json:
 
 
 def embedding_columns(actor: Actor, handle: str | None, config: Json | None = None) -> Json:
-    """Return the columns for an embedding model; it is optional, and only its provider is checked.
+    """Return the columns for an embedding model, which is optional; none when none is named.
 
-    Raises Invalid when the handle names no provider.
+    May ask the provider for its models, so call it outside of a transaction. Raises Invalid, with
+    the known ones, when the handle or the old-style config names no model of this server.
     """
-    if config and not handle:
-        handle = config.get("handle") or (
-            f"{config.get('embedding_endpoint_type')}/{config.get('embedding_model')}"
-        )
-        return {"embedding": handle, "embedding_config": {**config, "handle": handle}}
-    if not handle:
-        return {}
-    provider = provider_of(actor.org_id, handle)
-    if provider is None:
-        raise Invalid(f"Embedding model {handle} not found")
-    name = handle.partition("/")[2]
-    return {
-        "embedding": handle,
-        "embedding_config": {
-            "embedding_endpoint_type": provider.provider_type,
-            "embedding_endpoint": provider.base_url,
-            "embedding_model": name,
-            "embedding_dim": EMBEDDING_DIMS.get(name, DEFAULT_EMBEDDING_DIM),
-            "handle": handle,
-        },
-    }
+    return catalog.columns(actor.org_id, handle, config)
 
 
 def file_columns(window_tokens: int) -> Json:

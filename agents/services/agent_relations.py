@@ -10,6 +10,8 @@ from django.db.models import F, Model, Q, QuerySet
 from agents.models import (
     Agent,
     AgentBlock,
+    AgentFile,
+    AgentFolder,
     AgentSecret,
     AgentTag,
     AgentTool,
@@ -19,7 +21,7 @@ from agents.models import (
     Tool,
 )
 from letta_site.core.prepared import Prepared
-from memory.models import Block
+from memory.models import Block, Folder
 
 M = TypeVar("M", bound=Model)
 
@@ -28,11 +30,14 @@ M = TypeVar("M", bound=Model)
 class Shown:
     """The relations of one agent. `window_ids` are the messages that its model sees now.
 
-    `pending` is the request for answers that its conversation waits for.
+    `files` are those it has or had open. `pending` is the request for answers that its
+    conversation waits for.
     """
 
     blocks: list[Block] = field(default_factory=list)
     tools: list[Tool] = field(default_factory=list)
+    folders: list[Folder] = field(default_factory=list)
+    files: list[AgentFile] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
     secrets: list[AgentSecret] = field(default_factory=list)
     groups: list[Group] = field(default_factory=list)
@@ -53,6 +58,8 @@ def load_shown(agents: Sequence[Agent]) -> None:
         shown[agent_id].blocks.append(_row(Block, values))
     for agent_id, *values in _TOOLS.rows(ids):
         shown[agent_id].tools.append(_row(Tool, values))
+    for agent_id, *values in _FOLDERS.rows(ids):
+        shown[agent_id].folders.append(_row(Folder, values))
     for agent_id, *values in _SECRETS.rows(ids):
         shown[agent_id].secrets.append(_row(AgentSecret, values))
     for agent_id, tag in _TAGS.rows(ids):
@@ -70,6 +77,12 @@ def _load_rare(ids: Sequence[str], shown: dict[str, Shown]) -> None:
         found = whole_groups(Group.objects.filter(pk__in=list(managers)))
         for group in found.order_by("created_at", "id"):
             shown[managers[group.id]].groups.append(group)
+    # A file that was opened lies in a folder of the agent.
+    readers = [agent_id for agent_id in ids if shown[agent_id].folders]
+    if readers:
+        views = AgentFile.objects.filter(agent_id__in=readers).select_related("file__folder")
+        for view in views.order_by("id"):
+            shown[view.agent_id].files.append(view)
     waiting = {message_id: agent_id for agent_id, message_id in _WAITING.rows(ids)}
     if waiting:
         for message in Message.objects.filter(pk__in=list(waiting)):
@@ -91,7 +104,7 @@ def _linked(link: type[Model], name: str, model: type[Model]) -> Prepared:
 
 
 def _window(ids: Sequence[str]) -> "QuerySet[Message, tuple[Any, ...]]":
-    held = Q(seq__gt=F("conversation__window_after_seq"))
+    held = Q(seq__gt=F("conversation__window_after_seq"), aside=False)
     held |= Q(id=F("conversation__system_message_id"))
     held |= Q(id=F("conversation__summary_message_id"))
     rows = Message.objects.filter(held, agent_id__in=ids, conversation__is_default=True)
@@ -100,6 +113,7 @@ def _window(ids: Sequence[str]) -> "QuerySet[Message, tuple[Any, ...]]":
 
 _BLOCKS = _linked(AgentBlock, "block", Block)
 _TOOLS = _linked(AgentTool, "tool", Tool)
+_FOLDERS = _linked(AgentFolder, "folder", Folder)
 _SECRETS = Prepared(
     lambda ids: (
         AgentSecret.objects.filter(agent_id__in=ids)

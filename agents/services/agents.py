@@ -6,6 +6,7 @@ from agents.engine.strategies import DEFAULT_AGENT_TYPE, Strategy, strategy_of
 from agents.models import Agent, AgentArchive, Tool
 from agents.services import sleeptime
 from agents.services.agent_boot import Seed, open_history
+from agents.services.agent_embeddings import follow_embedding
 from agents.services.agent_links import (
     blocks_by_id,
     link_blocks,
@@ -23,6 +24,7 @@ from agents.services.agent_names import check_name, random_name
 from agents.services.agent_relations import load_shown
 from agents.services.agent_rules import first_rules
 from agents.services.columns import check_columns
+from agents.services.folder_links import folders_by_id, link_folders
 from agents.services.tool_lists import tools_by_id, tools_by_name
 from agents.services.tool_seed import ensure_base_tools
 from agents.types import Json
@@ -63,6 +65,7 @@ class AgentDraft:
     tool_names: tuple[str, ...] = ()
     tool_ids: tuple[str, ...] = ()
     tool_rules: tuple[Json, ...] | None = None
+    folder_ids: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     secrets: dict[str, str] = field(default_factory=dict)
     initial_messages: Seed | None = None
@@ -78,7 +81,7 @@ def create_agent(actor: Actor, draft: AgentDraft) -> Agent:
     """Store a new agent with blocks, tools and the beginning of its history; return it whole.
 
     Raises Invalid for a bad name, unknown tools, two blocks of one label, or no model; NotFound
-    for an unknown block or model; Malformed for a block that is over its limit.
+    for an unknown block, folder or model; Malformed for a block that is over its limit.
     """
     strategy = strategy_of(draft.agent_type)
     columns = _columns(actor, draft, strategy)
@@ -91,8 +94,11 @@ def create_agent(actor: Actor, draft: AgentDraft) -> Agent:
         agent = Agent.objects.create(tool_rules=rules, **columns)
         link_blocks(agent, _blocks(actor, draft))
         link_tools(agent, tools)
+        link_folders(agent, folders_by_id(actor, draft.folder_ids))
         set_tags(agent, draft.tags)
         set_secrets(agent, draft.secrets)
+        if agent.embedding:
+            follow_embedding(actor, agent)
         open_history(actor, agent, seed=draft.initial_messages)
         if agent.enable_sleeptime:
             agent.refresh_from_db(fields=["last_seq"])

@@ -1,11 +1,17 @@
-"""Which archives an agent searches, and the one it writes to."""
+"""Which archives an agent searches, and the one it writes to.
+
+It owns the archive that was made for it; those that were attached outlive it. It writes to its own,
+else to the one that was attached first.
+"""
 
 from agents.models import Agent, AgentArchive
 from letta_site.core.aio import write
 from letta_site.core.errors import NotFound
 from letta_site.core.types import Actor
 from memory.models import Archive
-from memory.services.archives import create_archive
+from memory.services.archives import NAME_CHARS, create_archive
+
+_OF_AGENT = "'s Archive"
 
 
 def archive_ids_of(agent_id: str) -> tuple[str, ...]:
@@ -15,11 +21,9 @@ def archive_ids_of(agent_id: str) -> tuple[str, ...]:
 
 
 def find_own_archive(actor: Actor, agent_id: str) -> Archive | None:
-    """Return the archive an agent writes to, or None before its first use."""
-    rows = Archive.objects.of(actor).filter(
-        agent_links__agent_id=agent_id, agent_links__is_owner=True
-    )
-    found: Archive | None = rows.order_by("agent_links__id").first()
+    """Return the archive an agent writes to, or None if it has none yet."""
+    rows = Archive.objects.of(actor).filter(agent_links__agent_id=agent_id)
+    found: Archive | None = rows.order_by("-agent_links__is_owner", "agent_links__id").first()
     return found
 
 
@@ -34,6 +38,7 @@ def own_archive(actor: Actor, agent_id: str) -> Archive:
             raise NotFound("Agent not found")
         if found := find_own_archive(actor, agent_id):
             return found
-        archive = create_archive(actor, name=f"{agent.name}'s Archive", embedding=agent.embedding)
+        name = f"{agent.name[: NAME_CHARS - len(_OF_AGENT)]}{_OF_AGENT}"
+        archive = create_archive(actor, name=name, embedding=agent.embedding)
         AgentArchive.objects.create(agent=agent, archive=archive, is_owner=True)
         return archive

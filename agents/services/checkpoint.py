@@ -5,13 +5,15 @@ from dataclasses import replace
 from agents.engine.approvals import WAITING
 from agents.engine.events import Failure
 from agents.engine.ports import Committed, Evicted, Eviction, StepRecord
+from agents.engine.state import return_limit_chars
 from agents.models import Agent, Run
 from agents.services.approvals import hold
 from agents.services.evictions import store_eviction
 from agents.services.kit import block_views
-from agents.services.messages import index_messages, number, store_messages
+from agents.services.messages import Home, index_messages, number, store_messages
 from agents.services.numbering import reserve
-from agents.services.prompts import note_own_edits
+from agents.services.open_files import show
+from agents.services.prompts import note_own_edits, note_own_views
 from agents.services.request_parts import digest_of
 from agents.services.runs import end_run, ending, usage_columns
 from agents.services.snapshot import Begun
@@ -59,6 +61,7 @@ def commit_step(begun: Begun, record: StepRecord, ttft_ns: int | None) -> Commit
         results = store_edits(actor, begun, record, step_seq)
         messages = _store_messages(actor, agent, record, begun, results)
         added = store_passages(actor, begun, record)
+        _show_files(begun, record)
         store_record(begun, record, step_seq, messages)
         _store_progress(begun, record, ttft_ns)
         if record.stop_reason == WAITING:
@@ -102,7 +105,7 @@ def _store_messages(
     place: Json = {"agent": agent, "conversation_id": begun.spec.conversation_id}
     store_messages(values, **place, actor=actor, findable=False)
     fresh = [*begun.unindexed, *values]
-    index_messages(fresh, org_id=agent.org_id, agent_id=agent.id)
+    index_messages(fresh, Home(agent.org_id, agent.id, begun.spec.conversation_id))
     begun.unindexed.clear()
     return values
 
@@ -120,6 +123,21 @@ def _corrected(message: Message, refused: dict[str, str]) -> Message:
 
 def _refused(result: ToolReturn, error: str | None) -> ToolReturn:
     return replace(result, text=f"Error: {error}", status="error") if error else result
+
+
+def _show_files(begun: Begun, record: StepRecord) -> None:
+    outcomes = [one.outcome for one in record.calls]
+    asking = [one for one in outcomes if one.opened or one.closes_others]
+    if not asking:
+        return
+    agents = Agent.objects.filter(pk=begun.spec.agent_id).values_list("files_version", flat=True)
+    before = agents.get()
+    for one in asking:
+        show(begun.spec.agent_id, one.opened, close_others=one.closes_others)
+    # What was cut in the returns is not in the window: the next run shows it in the head.
+    limit = return_limit_chars(begun.spec.window_tokens)
+    if all(view.view in one.text[:limit] for one in asking for view in one.opened):
+        note_own_views(begun.spec.conversation_id, before, agents.get())
 
 
 def _store_progress(begun: Begun, record: StepRecord, ttft_ns: int | None) -> None:

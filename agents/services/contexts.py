@@ -7,14 +7,14 @@ from agents.engine.tool_rules import describe_rules, parse_rules
 from agents.engine.window import Breakdown, estimate_request, estimate_tokens
 from agents.models import Agent, AgentArchive, Conversation, Message
 from agents.services.agent_boot import default_conversation
-from agents.services.kit import tool_specs
-from agents.services.snapshot import load_transcript
-from agents.types import ToolSpec, Transcript
+from agents.services.previews import next_state
+from agents.types import RunInput, ToolSpec, Transcript
 from letta_site.core.errors import NotFound
 from letta_site.core.types import Actor
 from memory.models import Passage
 
 _MEMORY_START, _MEMORY_END = "<memory_blocks>", "</memory_blocks>"
+_FILES_START, _FILES_END = "<directories>", "</directories>"
 _NOTES_START, _NOTES_END = "<memory_metadata>", "</memory_metadata>"
 
 
@@ -37,16 +37,22 @@ class ContextOverview:
     memory: Section
     rules: Section
     notes: Section
+    directories: Section
     rows: tuple[Message, ...]
     stored_messages: int
     passages: int
 
 
 def get_context(actor: Actor, agent_id: str, conversation_id: str | None = None) -> ContextOverview:
-    """Return what the model of an agent would see now. Raises NotFound."""
-    conversation = _conversation(actor, agent_id, conversation_id)
-    agent, transcript = conversation.agent, load_transcript(conversation)
-    tools = tool_specs(agent.id)
+    """Return what the model of an agent would see now. Raises NotFound.
+
+    A system message that is behind what it is made of counts as the next run would compile it.
+    """
+    conversation = find_conversation(actor, agent_id, conversation_id)
+    ahead = next_state(RunInput(agent_id, ()), conversation)
+    agent, state = ahead.agent, ahead.state
+    transcript = Transcript(state.system, tuple(state.messages), state.summary)
+    tools = state.offered_tools()
     archives = AgentArchive.objects.filter(agent=agent).values("archive")
     rules = describe_rules(parse_rules(agent.tool_rules))
     return ContextOverview(
@@ -57,16 +63,21 @@ def get_context(actor: Actor, agent_id: str, conversation_id: str | None = None)
         memory=_section(_between(transcript.system, _MEMORY_START, _MEMORY_END)),
         rules=_section(rules if rules in transcript.system else ""),
         notes=_section(_between(transcript.system, _NOTES_START, _NOTES_END)),
+        directories=_section(_between(transcript.system, _FILES_START, _FILES_END)),
         rows=_rows(conversation, transcript),
         stored_messages=Message.objects.filter(conversation=conversation).count(),
         passages=Passage.objects.filter(archive__in=archives).count(),
     )
 
 
-def _conversation(actor: Actor, agent_id: str, conversation_id: str | None) -> Conversation:
+def find_conversation(actor: Actor, agent_id: str, conversation_id: str | None) -> Conversation:
+    """Return a conversation of an agent, with the agent; the default one unless another is named.
+
+    Raises NotFound.
+    """
     if conversation_id in (None, "default", agent_id):
         return default_conversation(actor, agent_id)
-    rows = Conversation.objects.of(actor).select_related("agent")
+    rows = Conversation.objects.filter(agent__org_id=actor.org_id).select_related("agent")
     found: Conversation | None = rows.filter(pk=conversation_id, agent_id=agent_id).first()
     if found is None:
         raise NotFound(f"Conversation {conversation_id} not found")

@@ -1,5 +1,6 @@
 """What can be wrong with an agent, and how it is put right."""
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,7 +12,14 @@ from django.db.models import Max
 from agents.engine.repair import INTERRUPTED
 from agents.models import Agent, AgentBlock, Compaction, Conversation, Message, Run, Step
 from agents.services.kit import block_views
-from agents.services.messages import index_messages, is_findable, number, store_messages, to_type
+from agents.services.messages import (
+    Home,
+    index_messages,
+    is_findable,
+    number,
+    store_messages,
+    to_type,
+)
 from agents.services.prompts import refresh_prompt
 from agents.services.runs import end_interrupted
 from agents.types import Message as MessageValue
@@ -273,8 +281,12 @@ def _search(agent: Agent) -> Iterator[Trouble]:
 
 
 def _index(agent: Agent, missing: set[str], extra: set[str]) -> None:
-    values = [to_type(row) for row in Message.objects.filter(pk__in=missing)]
-    index_messages(values, org_id=agent.org_id, agent_id=agent.id)
+    homeless: dict[str, list[Message]] = defaultdict(list)
+    for row in Message.objects.filter(pk__in=missing):
+        homeless[row.conversation_id].append(row)
+    for conversation_id, rows in homeless.items():
+        home = Home(agent.org_id, agent.id, conversation_id)
+        index_messages(map(to_type, rows), home)
     drop(extra)
 
 

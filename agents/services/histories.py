@@ -29,7 +29,7 @@ def history_of(conversation: Conversation) -> "QuerySet[Message]":
 def window_of(conversation: Conversation) -> "QuerySet[Message]":
     """Return what the model sees, with the system message and the summary, in order."""
     head = [conversation.system_message_id, conversation.summary_message_id]
-    inside = scope_of(conversation) & Q(seq__gt=conversation.window_after_seq)
+    inside = scope_of(conversation) & Q(seq__gt=conversation.window_after_seq, aside=False)
     return Message.objects.filter(inside | Q(pk__in=head)).order_by("seq")
 
 
@@ -52,7 +52,7 @@ def window_ids(conversations: Sequence[Conversation]) -> dict[str, list[str]]:
         return {}
     wanted = Q()
     for one in conversations:
-        inside = scope_of(one) & Q(seq__gt=one.window_after_seq)
+        inside = scope_of(one) & Q(seq__gt=one.window_after_seq, aside=False)
         wanted |= inside | Q(pk__in=[one.system_message_id, one.summary_message_id])
     columns = ("id", "conversation_id", "seq", "role")
     rows = Message.objects.filter(wanted).order_by("seq").values_list(*columns)

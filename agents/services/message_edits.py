@@ -7,7 +7,7 @@ from typing import Literal
 from agents.engine.prompt import unwrap_user_text
 from agents.engine.strategies import strategy_of
 from agents.models import Message, MessageVersion
-from agents.services.messages import columns_of, index_again, to_type
+from agents.services.messages import Home, columns_of, index_again, to_type
 from agents.types import Message as MessageValue
 from agents.types import Part, ReasoningPart, TextPart, ToolCall
 from letta_site.core.aio import write
@@ -60,7 +60,7 @@ def edit_message(
             setattr(row, name, value)
         row.updated_at, row.last_updated_by_id = now(), actor.id
         row.save(update_fields=["content", "tool_calls", "updated_at", "last_updated_by_id"])
-        index_again(after, org_id=row.org_id, agent_id=agent_id)
+        index_again(after, Home(row.org_id, agent_id, row.conversation_id))
     return after
 
 

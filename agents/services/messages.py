@@ -1,9 +1,9 @@
 """Rows of messages to values and back: the one place where this happens."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import NamedTuple, cast
 
 from agents.models import Agent, Message
 from agents.types import ImagePart, Json, Part, ReasoningPart, Role, TextPart, ToolCall, ToolReturn
@@ -128,32 +128,44 @@ def store_messages(
     conversation_id: str,
     actor: Actor,
     findable: bool = True,
+    aside: Collection[str] = (),
 ) -> None:
     """Insert messages that already have their `seq`, and make them findable.
 
-    Call it inside `aio.write()`. `findable` False: the caller sees to that later.
+    Call it inside `aio.write()`. `findable` False: the caller sees to that later. `aside` are the
+    ids of those that no window shows.
     """
     if not values:
         return
-    Message.objects.bulk_create(
-        to_row(value, agent=agent, conversation_id=conversation_id, actor=actor) for value in values
-    )
+    place: Json = {"agent": agent, "conversation_id": conversation_id, "actor": actor}
+    rows = [to_row(value, **place) for value in values]
+    for row in rows:
+        row.aside = row.id in aside
+    Message.objects.bulk_create(rows)
     if findable:
-        index_messages(values, org_id=agent.org_id, agent_id=agent.id)
+        index_messages(values, Home(agent.org_id, agent.id, conversation_id))
 
 
-def index_messages(values: Iterable[MessageValue], *, org_id: str, agent_id: str) -> None:
+class Home(NamedTuple):
+    """Where messages belong."""
+
+    org_id: str
+    agent_id: str
+    conversation_id: str
+
+
+def index_messages(values: Iterable[MessageValue], home: Home) -> None:
     """Make messages findable. Call it inside `aio.write()`.
 
     Only words of people and agents are indexed: tool traffic and prompts would drown them.
     """
-    index([_entry(value, org_id, agent_id) for value in values if is_findable(value)])
+    index([_entry(value, home) for value in values if is_findable(value)])
 
 
-def index_again(value: MessageValue, *, org_id: str, agent_id: str) -> None:
+def index_again(value: MessageValue, home: Home) -> None:
     """Make the words of an edited message findable, and the old ones not."""
     if is_findable(value):
-        index([_entry(value, org_id, agent_id)])
+        index([_entry(value, home)])
     else:
         drop([value.id])
 
@@ -177,13 +189,15 @@ def is_findable(value: MessageValue) -> bool:
     return value.role in ("user", "assistant") and bool(spoken(value).strip())
 
 
-def _entry(value: MessageValue, org_id: str, agent_id: str) -> Entry:
+def _entry(value: MessageValue, home: Home) -> Entry:
     return Entry(
-        org_id=org_id,
+        org_id=home.org_id,
         kind="message",
         ref_id=value.id,
-        scope_id=agent_id,
+        scope_id=home.agent_id,
+        thread_id=home.conversation_id,
         role=value.role,
+        speaker=value.name or "",
         seq=value.seq,
         text=spoken(value),
         created_at=value.created_at,

@@ -41,7 +41,7 @@ def _rebuild_body(step: Step, system: str, tools: list[Json]) -> Json:
     first, last = step.request["window"]
     params = step.request["params"]
     conversation = step.run.conversation
-    rows = history_of(conversation).filter(seq__gte=first, seq__lte=last)
+    rows = history_of(conversation).filter(seq__gte=first, seq__lte=last, aside=False)
     # A fork's own system message is younger than what it shares: it lies inside of the window.
     rows = rows.exclude(role="summary").exclude(pk=conversation.system_message_id)
     head = Message.objects.filter(pk=step.request.get("summary_message_id"))

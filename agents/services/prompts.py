@@ -7,6 +7,7 @@ from datetime import timedelta
 from agents.engine.prompt import compile_system
 from agents.engine.strategies import strategy_of
 from agents.models import Agent, AgentArchive, Conversation, Message
+from agents.services.file_views import directories_text, files_state
 from agents.types import Json
 from letta_site.core.clock import now
 from memory.logic.edits import BlockView
@@ -14,6 +15,7 @@ from memory.models import Passage
 
 CACHE_AGE = timedelta(minutes=10)  # providers keep prompts for 5 to 10 minutes
 OWN = "own_edits"
+FILES = "files"
 
 
 def refresh_prompt(
@@ -24,7 +26,7 @@ def refresh_prompt(
     force: bool = False,
     cold: bool = False,
 ) -> str | None:
-    """Compile the system message anew if a block, the instructions or a rule changed since.
+    """Compile the system message anew if a block, a file, the instructions or a rule changed since.
 
     Returns the new text, or None when the old one still holds. Call it inside `aio.write()`.
     The head of the prompt stays byte for byte the same otherwise, which keeps provider caches warm.
@@ -53,6 +55,8 @@ def head_holds(
 
 def _versions(agent: Agent, blocks: tuple[BlockView, ...]) -> Json:
     versions: Json = {block.id: block.version for block in blocks}
+    if agent.files_version:
+        versions[FILES] = files_state(agent)
     return {**versions, "agent": [agent.system, agent.tool_rules, agent.agent_type]}
 
 
@@ -81,6 +85,19 @@ def note_own_edits(
     conversation.save(update_fields=["compiled_versions"])
 
 
+def note_own_views(conversation_id: str, before: int, after: int) -> None:
+    """Note that the agent itself opened files, and what it saw of them is in its window.
+
+    `before` and `after` are its `files_version`.
+    """
+    conversation = Conversation.objects.only("compiled_versions").get(pk=conversation_id)
+    known = conversation.compiled_versions.get(FILES, {})
+    if known.get("views") == before:
+        known["views"] = after
+        conversation.compiled_versions |= {FILES: known, OWN: True}
+        conversation.save(update_fields=["compiled_versions"])
+
+
 def compiled_prompt(agent: Agent, conversation: Conversation, blocks: tuple[BlockView, ...]) -> str:
     """Return the system prompt as it would be compiled now."""
     archives = AgentArchive.objects.filter(agent=agent).values("archive")
@@ -95,4 +112,5 @@ def compiled_prompt(agent: Agent, conversation: Conversation, blocks: tuple[Bloc
         previous_messages=Message.objects.filter(conversation=conversation).count(),
         archival_count=Passage.objects.filter(archive__in=archives).count(),
         timezone=agent.timezone,
+        directories=directories_text(agent),
     )

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from agents.engine.events import Failure
 from agents.models import Agent, Conversation, Message, Run
 from agents.services.approvals import admit, close_cut_short
-from agents.services.messages import from_part, index_messages, to_type
+from agents.services.messages import Home, from_part, index_messages, to_type
 from agents.services.numbering import reserve_in
 from agents.types import InputMessage, Json, RunInput, RunRef, Usage
 from letta_site.core.aio import write
@@ -156,7 +156,7 @@ def end_run(run_id: str, stop_reason: str, failure: Failure | None) -> None:
 def _index_inputs(run: Run) -> None:
     """Make findable what a run was given that ended before its first checkpoint."""
     given = [to_type(row) for row in Message.objects.filter(run_id=run.id)]
-    index_messages(given, org_id=run.org_id, agent_id=run.agent_id)
+    index_messages(given, Home(run.org_id, run.agent_id, run.conversation_id))
 
 
 def failure_row(failure: Failure | None) -> Json | None:

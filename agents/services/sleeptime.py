@@ -16,6 +16,7 @@ from agents.services.tool_seed import ensure_base_tools
 from letta_site.core.types import Actor
 from memory.models import Block
 from memory.services.blocks import create_block
+from memory.services.embedding_scopes import set_embedding
 
 SLEEPTIME, VOICE = "sleeptime", "voice_sleeptime"
 KINDS = (SLEEPTIME, VOICE)
@@ -96,6 +97,8 @@ def _make_tending(actor: Actor, main: Agent) -> Agent:
         # What it stores is for the one who talks to find.
         archive = own_archive(actor, main.id)
         AgentArchive.objects.create(agent=agent, archive=archive, is_owner=True)
+    if agent.embedding:
+        set_embedding(actor, [agent.id], agent.embedding)
     open_history(actor, agent)
     return agent
 

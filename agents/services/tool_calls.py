@@ -6,6 +6,7 @@ from agents.models import AgentBlock, AgentTool
 from agents.services.agent_boot import default_conversation
 from agents.services.archives import own_archive
 from agents.services.kit import block_views, tool_spec
+from agents.services.open_files import show
 from agents.services.prompts import refresh_prompt
 from agents.types import Json, ToolCall, ToolContext, ToolOutcome, ToolReturn, ToolSpec
 from letta_site.core.aio import write
@@ -58,6 +59,7 @@ def store_outcome(actor: Actor, prepared: PreparedCall, outcome: ToolOutcome) ->
     with write():
         refusals = _edit_blocks(actor, agent_id, outcome, origin)
         _insert_passages(actor, agent_id, outcome, origin)
+        _show_files(actor, agent_id, outcome)
     if refusals:
         return replace(result, status="error", text=f"Error: {refusals[0]}")
     return result
@@ -81,6 +83,13 @@ def _relink(agent_id: str, result: EditResult) -> None:
         AgentBlock.objects.create(agent_id=agent_id, block=result.created)
     if result.detached_id:
         AgentBlock.objects.filter(agent_id=agent_id, block_id=result.detached_id).delete()
+
+
+def _show_files(actor: Actor, agent_id: str, outcome: ToolOutcome) -> None:
+    if outcome.opened or outcome.closes_others:
+        show(agent_id, outcome.opened, close_others=outcome.closes_others)
+        conversation = default_conversation(actor, agent_id)
+        refresh_prompt(conversation.agent, conversation, block_views(agent_id))
 
 
 def _insert_passages(actor: Actor, agent_id: str, outcome: ToolOutcome, origin: Origin) -> None:

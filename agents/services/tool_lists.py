@@ -9,7 +9,7 @@ from agents.services.tool_seed import ensure_base_tools
 from letta_site.core.errors import Invalid, NotFound
 from letta_site.core.paging import check_limit, page
 from letta_site.core.types import Actor, PageQuery
-from memory.services.words import wanted as words_of
+from memory.logic.words import terms_of, wanted_terms
 
 TOOL_TYPES = (
     "custom",
@@ -137,16 +137,16 @@ def search_tools(
         for row in _matching(actor, wanted).order_by("name")
         if not tags or set(tags) & set(row.tags)
     ]
-    words = words_of(query or "").words
+    terms = wanted_terms(query or "")
     if (query or "").strip():
-        scored = [(_weight(row, words), row) for row in rows]
+        scored = [(_weight(row, terms), row) for row in rows]
         rows = [row for weight, row in sorted(scored, key=lambda one: -one[0]) if weight]
     return [ToolHit(row, n, _text(row)) for n, row in enumerate(rows[:most], start=1)]
 
 
-def _weight(row: Tool, words: tuple[str, ...]) -> int:
-    name, text = row.name.lower(), (row.description or "").lower()
-    return sum(_NAME_WEIGHT * (word in name) + (word in text) for word in words)
+def _weight(row: Tool, terms: list[str]) -> int:
+    name, text = set(terms_of(row.name)), set(terms_of(row.description or ""))
+    return sum(_NAME_WEIGHT * (term in name) + (term in text) for term in terms)
 
 
 def _text(row: Tool) -> str:

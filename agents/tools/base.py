@@ -11,6 +11,7 @@ MULTI_AGENT_CORE = "letta_multi_agent_core"
 MEMORY_CORE = "letta_memory_core"
 BUILTIN_TYPE = "letta_builtin"
 SLEEPTIME_CORE = "letta_sleeptime_core"
+FILES_CORE = "letta_files_core"
 VOICE_SLEEPTIME_CORE = "letta_voice_sleeptime_core"
 
 # What the contract writes for a tool that has nothing to say.

@@ -186,6 +186,12 @@ def secrets_of(given: AgentFields) -> dict[str, str] | None:
     return given.tool_exec_environment_variables
 
 
+def folder_ids_of(given: AgentFields) -> tuple[str, ...] | None:
+    """Return the agent's folders by either era's name; the newer one wins."""
+    wanted = given.source_ids if given.folder_ids is None else given.folder_ids
+    return None if wanted is None else tuple(wanted)
+
+
 def rules_of(given: AgentFields) -> tuple[Json, ...] | None:
     """Return tool rules as they are stored: keys that nobody set are left out."""
     if given.tool_rules is None:

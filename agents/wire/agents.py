@@ -5,21 +5,17 @@ from typing import Any
 from agents.models import Agent, AgentSecret
 from agents.types import Json
 from agents.wire.approvals import encode_pending
+from agents.wire.folders import encode_file_block
 from agents.wire.groups import encode_group
 from agents.wire.models import CONFIG_DEFAULTS
 from agents.wire.moments import stamp
 from agents.wire.tools import encode_tool
 from memory.wire.blocks import encode_block
+from memory.wire.embeddings import encode_embedding_config
+from memory.wire.folders import encode_folder
 
 RELATIONS = ("blocks", "tools", "tags", "secrets", "sources", "identities", "managed_group")
 
-_EMBEDDING_DEFAULTS: Json = {
-    "embedding_chunk_size": 300,
-    "batch_size": 32,
-    "azure_endpoint": None,
-    "azure_version": None,
-    "azure_deployment": None,
-}
 _COMPACTION_DEFAULTS: Json = {
     "model_settings": None,
     "prompt": None,
@@ -71,7 +67,9 @@ def encode_agent(agent: Agent) -> Json:
         "tool_rules": agent.tool_rules,
         "llm_config": encode_llm_config(agent),
         "model_settings": encode_model_settings(agent),
-        "embedding_config": _embedding_config(agent),
+        "embedding_config": encode_embedding_config(
+            agent.org_id, agent.embedding, agent.embedding_config
+        ),
         "compaction_settings": _compaction(agent),
         "memory": _memory(agent, blocks),
         "blocks": blocks,
@@ -79,7 +77,7 @@ def encode_agent(agent: Agent) -> Json:
         "tags": shown.tags,
         "secrets": secrets,
         "tool_exec_environment_variables": secrets,
-        "sources": [],
+        "sources": [encode_folder(row) for row in shown.folders],
         "identity_ids": [],
         "identities": [],
         "pending_approval": encode_pending(shown.pending),
@@ -117,20 +115,17 @@ def encode_model_settings(agent: Agent) -> Json:
     }
 
 
-def _embedding_config(agent: Agent) -> Json | None:
-    return {**_EMBEDDING_DEFAULTS, **agent.embedding_config} if agent.embedding_config else None
-
-
 def _compaction(agent: Agent) -> Json:
     return {"model": agent.model, **_COMPACTION_DEFAULTS, **(agent.compaction_settings or {})}
 
 
 def _memory(agent: Agent, blocks: list[Json]) -> Json:
+    limit = agent.per_file_view_window_char_limit
     return {
         "agent_type": agent.agent_type,
         "git_enabled": False,
         "blocks": blocks,
-        "file_blocks": [],
+        "file_blocks": [encode_file_block(view, limit) for view in agent.shown.files],
         "prompt_template": "",
     }
 

@@ -36,6 +36,8 @@ class Context(Protocol):
     @property
     def notes(self) -> Section: ...
     @property
+    def directories(self) -> Section: ...
+    @property
     def rows(self) -> Sequence[Message]: ...
     @property
     def stored_messages(self) -> int: ...
@@ -46,7 +48,7 @@ class Context(Protocol):
 def encode_context(context: Context) -> Json:
     """Return a ContextWindowOverview; its sections add up to the current size."""
     sizes, transcript = context.sizes, context.transcript
-    apart = context.rules.tokens + context.notes.tokens
+    apart = context.rules.tokens + context.notes.tokens + context.directories.tokens
     return {
         "context_window_size_max": context.agent.context_window_limit,
         "context_window_size_current": sizes.total,
@@ -63,8 +65,8 @@ def encode_context(context: Context) -> Json:
         "memory_filesystem": None,
         "num_tokens_tool_usage_rules": context.rules.tokens,
         "tool_usage_rules": context.rules.text or None,
-        "num_tokens_directories": 0,
-        "directories": None,
+        "num_tokens_directories": context.directories.tokens,
+        "directories": context.directories.text or None,
         "num_tokens_summary_memory": sizes.summary,
         "summary_memory": transcript.summary.text if transcript.summary else None,
         "num_tokens_functions_definitions": sizes.tools,

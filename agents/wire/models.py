@@ -58,8 +58,6 @@ class Entry(Protocol):
     @property
     def window_tokens(self) -> int: ...
     @property
-    def embedding_dim(self) -> int: ...
-    @property
     def max_output_tokens(self) -> int | None: ...
 
 
@@ -85,27 +83,6 @@ def encode_model(entry: Entry) -> Json:
         "provider_category": entry.provider.category,
         "context_window": entry.window_tokens,
         "max_tokens": entry.max_output_tokens,
-    }
-
-
-def encode_embedding_model(entry: Entry) -> Json:
-    """Return an EmbeddingModel that is an EmbeddingConfig too."""
-    return {
-        "handle": entry.handle,
-        "name": entry.name,
-        "display_name": entry.name,
-        "provider_type": provider_type(entry),
-        "provider_name": entry.provider.name,
-        "model_type": "embedding",
-        "embedding_endpoint_type": _endpoint_type(entry),
-        "embedding_endpoint": entry.provider.base_url,
-        "embedding_model": entry.name,
-        "embedding_dim": entry.embedding_dim,
-        "embedding_chunk_size": 300,
-        "batch_size": 32,
-        "azure_endpoint": None,
-        "azure_version": None,
-        "azure_deployment": None,
     }
 
 

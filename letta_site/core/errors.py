@@ -49,6 +49,12 @@ class TooLarge(AppError):
     code = "TOO_LARGE"
 
 
+class Unsupported(AppError):
+    """A file is of a kind that is not read here."""
+
+    code = "UNSUPPORTED_TYPE"
+
+
 class Unauthorized(AppError):
     """The caller did not show a valid credential."""
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Count, F, OuterRef, QuerySet, Subquery
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
 from memory.ade.diffs import DiffLine, diff_lines
@@ -82,14 +83,18 @@ class PassageList:
 
 
 def block_cards(blocks: "QuerySet[Block]", *, next_url: str = "") -> list[BlockCard]:
-    """Return the cards of `blocks`, in their order: two queries."""
-    rows = list(blocks.annotate(shared=Count("agents", distinct=True)))
-    versions = BlockVersion.objects.filter(block__in=[r.pk for r in rows], n=F("block__version"))
-    last = {version.block_id: version for version in versions}
-    return [_card(row, last.get(row.pk), next_url) for row in rows]
+    """Return the cards of `blocks`, in their order: one query."""
+    last = BlockVersion.objects.filter(block=OuterRef("pk"), n=OuterRef("version"))
+    rows = blocks.annotate(
+        shared=Count("agents", distinct=True),
+        last_tool=Subquery(last.values("tool_name")),
+        last_kind=Subquery(last.values("actor_kind")),
+        last_at=Subquery(last.values("created_at")),
+    )
+    return [_card(row, next_url) for row in rows]
 
 
-def _card(row: Block, last: BlockVersion | None, next_url: str) -> BlockCard:
+def _card(row: Any, next_url: str) -> BlockCard:
     return BlockCard(
         id=row.id,
         label=row.label,
@@ -98,20 +103,20 @@ def _card(row: Block, last: BlockVersion | None, next_url: str) -> BlockCard:
         limit=row.limit,
         read_only=row.read_only,
         version=row.version,
-        shared=getattr(row, "shared", 1),
-        writer=writer_of(last) if last else "",
-        written_at=last.created_at if last else None,
+        shared=row.shared,
+        writer=writer_of(row.last_tool, row.last_kind or ""),
+        written_at=row.last_at,
         next=next_url,
     )
 
 
-def writer_of(version: BlockVersion) -> str:
+def writer_of(tool_name: str | None, actor_kind: str) -> str:
     """Name who made a version: the tool, the agent, or a person."""
-    if version.tool_name:
-        return version.tool_name
-    if version.actor_kind == "user":
+    if tool_name:
+        return tool_name
+    if actor_kind == "user":
         return _("you")
-    return _("the agent") if version.actor_kind == "agent" else version.actor_kind
+    return _("the agent") if actor_kind == "agent" else actor_kind
 
 
 def in_conflict(card: BlockCard, mine: str) -> BlockCard:
@@ -127,7 +132,7 @@ def version_cards(block: Block) -> list[VersionCard]:
     return [
         VersionCard(
             n=row.n,
-            writer=writer_of(row),
+            writer=writer_of(row.tool_name, row.actor_kind),
             at=row.created_at,
             diff=tuple(diff_lines(before.get(row.parent_n or 0, ""), row.value)),
             where=row.step_id or row.run_id or "",

@@ -15,7 +15,7 @@ from memory.ade.asking import actor_of, found
 from memory.ade.cards import HISTORY_SIZE, BlockCard, block_cards, in_conflict, version_cards
 from memory.ade.forms import BlockTextForm
 from memory.models import Block
-from memory.services import blocks
+from memory.services import block_versions, blocks
 
 MAX_DIGITS = 10
 
@@ -101,11 +101,12 @@ def restore(request: HttpRequest, block_id: str) -> HttpResponse:
     """Make an old version the newest one; what came between stays in the history."""
     actor = actor_of(request)
     row = blocks.get_block(actor, block_id)
-    old = blocks.get_version(actor, block_id, _number(request, "n"))
-    seen = _number(request, "version") or row.version
+    number, seen = _number(request, "n"), _number(request, "version") or row.version
     try:
-        blocks.update_block(actor, block_id, changes={"value": old.value}, expected_version=seen)
-        messages.success(request, _("Version %(n)s is the current text again.") % {"n": old.n})
+        block_versions.restore_version(actor, block_id, number, expected_version=seen)
+        messages.success(request, _("Version %(n)s is the current text again.") % {"n": number})
+    except NotFound:
+        raise
     except AppError as error:
         messages.error(request, error.what)
     return redirect(next_of(request) or reverse("memory_ade:history", args=[block_id]))

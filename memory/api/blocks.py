@@ -6,10 +6,11 @@ from django.http import HttpRequest
 from ninja import Query, Router
 
 from letta_site.core.paging import Page
-from memory.services import blocks
+from memory.services import block_versions, blocks
 from memory.wire.blocks import BlockUpdate, CreateBlock, encode_block
 from memory.wire.ids import BlockId
 from memory.wire.queries import BlockConditions, BlockSearch
+from memory.wire.versions import RestoreVersion, VersionPage, encode_diff, encode_version
 
 router = Router(tags=["blocks"])
 
@@ -53,3 +54,36 @@ def update_block(request: HttpRequest, block_id: BlockId, given: BlockUpdate) ->
 @router.delete("/{block_id}")
 def delete_block(request: HttpRequest, block_id: BlockId) -> None:
     blocks.delete_block(request.auth, block_id)
+
+
+@router.get("/{block_id}/versions")
+def list_block_versions(
+    request: HttpRequest, block_id: BlockId, page: Query[VersionPage]
+) -> list[dict[str, Any]]:
+    """List the states of a block, each with who made it; `before` and `after` are numbers."""
+    rows = block_versions.list_versions(request.auth, block_id, **page.arguments())
+    return [encode_version(row) for row in rows]
+
+
+@router.get("/{block_id}/versions/diff")
+def diff_block_versions(
+    request: HttpRequest, block_id: BlockId, old: int | None = None, new: int | None = None
+) -> dict[str, Any]:
+    """Tell what changed from version `old` to version `new`; by default, what came last."""
+    return encode_diff(block_versions.diff_versions(request.auth, block_id, old_n=old, new_n=new))
+
+
+@router.get("/{block_id}/versions/{n}")
+def get_block_version(request: HttpRequest, block_id: BlockId, n: int) -> dict[str, Any]:
+    """Return one state of a block."""
+    return encode_version(block_versions.get_version(request.auth, block_id, n))
+
+
+@router.post("/{block_id}/versions/{n}/restore")
+def restore_block_version(
+    request: HttpRequest, block_id: BlockId, n: int, given: RestoreVersion | None = None
+) -> dict[str, Any]:
+    """Make a block what it was; the result is a new version, and nothing is lost."""
+    expected = given.expected_version if given else None
+    row = block_versions.restore_version(request.auth, block_id, n, expected_version=expected)
+    return encode_block(row)

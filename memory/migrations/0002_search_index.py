@@ -1,32 +1,33 @@
-"""The full-text index beside SearchEntry: FTS5 on SQLite, a generated tsvector on PostgreSQL."""
+"""The index of SearchEntry.terms: FTS5 on SQLite, a generated tsvector on PostgreSQL.
+
+The terms are ready made, so neither database parses or stems: `ascii` takes every letter beyond
+ASCII for a part of its word, and without `detail` FTS5 keeps no places, which nobody asks for.
+"""
 
 from django.db import migrations
 
 SQLITE = (
     """
     CREATE VIRTUAL TABLE memory_search_fts USING fts5(
-        scope_id, text, content='memory_searchentry', content_rowid='id',
-        tokenize='porter unicode61 remove_diacritics 2'
+        terms, content='memory_searchentry', content_rowid='id', detail=none, tokenize='ascii'
     )
     """,
     """
     CREATE TRIGGER memory_search_added AFTER INSERT ON memory_searchentry BEGIN
-        INSERT INTO memory_search_fts(rowid, scope_id, text)
-        VALUES (new.id, new.scope_id, new.text);
+        INSERT INTO memory_search_fts(rowid, terms) VALUES (new.id, new.terms);
     END
     """,
     """
     CREATE TRIGGER memory_search_removed AFTER DELETE ON memory_searchentry BEGIN
-        INSERT INTO memory_search_fts(memory_search_fts, rowid, scope_id, text)
-        VALUES ('delete', old.id, old.scope_id, old.text);
+        INSERT INTO memory_search_fts(memory_search_fts, rowid, terms)
+        VALUES ('delete', old.id, old.terms);
     END
     """,
     """
     CREATE TRIGGER memory_search_changed AFTER UPDATE ON memory_searchentry BEGIN
-        INSERT INTO memory_search_fts(memory_search_fts, rowid, scope_id, text)
-        VALUES ('delete', old.id, old.scope_id, old.text);
-        INSERT INTO memory_search_fts(rowid, scope_id, text)
-        VALUES (new.id, new.scope_id, new.text);
+        INSERT INTO memory_search_fts(memory_search_fts, rowid, terms)
+        VALUES ('delete', old.id, old.terms);
+        INSERT INTO memory_search_fts(rowid, terms) VALUES (new.id, new.terms);
     END
     """,
     "INSERT INTO memory_search_fts(memory_search_fts) VALUES ('rebuild')",
@@ -40,7 +41,7 @@ SQLITE_BACK = (
 POSTGRESQL = (
     """
     ALTER TABLE memory_searchentry ADD COLUMN words tsvector
-        GENERATED ALWAYS AS (to_tsvector('english', left(text, 200000))) STORED
+        GENERATED ALWAYS AS (array_to_tsvector(string_to_array(terms, ' '))) STORED
     """,
     "CREATE INDEX memory_search_words ON memory_searchentry USING gin (words)",
 )

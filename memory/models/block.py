@@ -40,7 +40,7 @@ class Block(Owned):
 
 class BlockVersion(models.Model):
     """One state of a block and who made it. Ids of agents, runs and steps are plain text because
-    this app does not know theirs."""
+    this app does not know theirs. `rest` holds what no model sees: metadata, tags, template..."""
 
     block = models.ForeignKey(Block, models.CASCADE, related_name="versions")
     n = models.PositiveIntegerField()
@@ -50,6 +50,7 @@ class BlockVersion(models.Model):
     description = models.TextField(null=True)
     limit = models.IntegerField()
     read_only = models.BooleanField()
+    rest = models.JSONField(default=dict)
     created_at = models.DateTimeField(default=now)
     actor_kind = models.CharField(max_length=10)
     actor_id = models.CharField(max_length=60)

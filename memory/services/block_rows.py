@@ -10,23 +10,21 @@ from memory.models import Block, BlockVersion
 from memory.services.storable import storable_json
 
 LABEL_CHARS = 200
-VERSIONED = ("label", "value", "description", "limit", "read_only")
-WRITABLE = frozenset(
-    {
-        *VERSIONED,
-        "hidden",
-        "metadata",
-        "tags",
-        "template_name",
-        "is_template",
-        "template_id",
-        "base_template_id",
-        "deployment_id",
-        "entity_id",
-        "project_id",
-        "preserve_on_migration",
-    }
+SHOWN = ("label", "value", "description", "limit", "read_only")  # what models see of a block
+REST = (
+    "hidden",
+    "metadata",
+    "tags",
+    "template_name",
+    "is_template",
+    "template_id",
+    "base_template_id",
+    "deployment_id",
+    "entity_id",
+    "project_id",
+    "preserve_on_migration",
 )
+WRITABLE = frozenset((*SHOWN, *REST))
 
 
 def clean(fields: dict[str, Any]) -> dict[str, Any]:
@@ -60,15 +58,12 @@ def check(row: Block) -> None:
 
 
 def save(actor: Actor, row: Block, changes: dict[str, Any], origin: Origin) -> Block:
-    """Store what differs, with a new version if it is of the kind that versions hold."""
+    """Store what differs, with a new version; nothing when nothing differs."""
     changed = [name for name, value in changes.items() if getattr(row, name) != value]
     if not changed:
         return row
     for name in changed:
         setattr(row, name, changes[name])
-    if not any(name in VERSIONED for name in changed):
-        row.touch(actor, *changed)
-        return row
     parent = row.version
     row.version += 1
     row.touch(actor, *changed, "version")
@@ -85,6 +80,7 @@ def record(actor: Actor, row: Block, origin: Origin, *, parent_n: int | None) ->
         created_at=now(),
         actor_kind=actor.kind,
         actor_id=actor.id,
-        **{name: getattr(row, name) for name in VERSIONED},
+        **{name: getattr(row, name) for name in SHOWN},
+        rest={name: getattr(row, name) for name in REST},
         **asdict(origin),
     )

@@ -9,11 +9,11 @@ from letta_site.core.errors import Conflict, Malformed, NotFound
 from letta_site.core.paging import page
 from letta_site.core.types import Actor, Origin, PageQuery
 from memory.logic.edits import BlockEdit, BlockView, EditError, apply_edit
-from memory.models import Block, BlockVersion
+from memory.models import Block
 from memory.services.block_filters import BlockFilter, filter_blocks
 from memory.services.block_rows import (
     LABEL_CHARS,
-    VERSIONED,
+    SHOWN,
     check,
     clean,
     record,
@@ -126,25 +126,6 @@ def delete_block(actor: Actor, block_id: str) -> None:
         _locked(actor, block_id).delete()
 
 
-def list_versions(
-    actor: Actor, block_id: str, *, limit: int = 50, before_n: int | None = None
-) -> list[BlockVersion]:
-    """Return versions of a block, newest first, those below `before_n` if it is given."""
-    rows = BlockVersion.objects.filter(block=get_block(actor, block_id))
-    if before_n is not None:
-        rows = rows.filter(n__lt=before_n)
-    return list(rows.order_by("-n")[:limit])
-
-
-def get_version(actor: Actor, block_id: str, n: int) -> BlockVersion:
-    """Return version `n` of a block. Raises NotFound."""
-    rows = BlockVersion.objects.filter(block_id=block_id, block__org_id=actor.org_id, n=n)
-    found = rows.first()
-    if found is None:
-        raise NotFound(f"Block {block_id} has no version {n}.")
-    return found
-
-
 def apply_edits(
     actor: Actor,
     *,
@@ -235,7 +216,7 @@ def _moved_on(row: Block, expected: int) -> Conflict:
 
 
 def _change(actor: Actor, row: Block, changes: dict[str, Any], origin: Origin) -> Block:
-    after = Block(**{name: changes.get(name, getattr(row, name)) for name in VERSIONED})
+    after = Block(**{name: changes.get(name, getattr(row, name)) for name in SHOWN})
     if "value" in changes or "limit" in changes or "label" in changes:
         check(after)
     if after.label != row.label:

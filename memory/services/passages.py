@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
+
+from django.db.models import QuerySet
 
 from letta_site.core.aio import write
 from letta_site.core.clock import now
@@ -11,6 +13,8 @@ from letta_site.core.errors import Invalid, NotFound
 from letta_site.core.paging import page
 from letta_site.core.types import Actor, Origin, PageQuery
 from memory.models import Archive, Passage, PassageTag
+from memory.services.archives import get_archive
+from memory.services.candidates import tag_groups
 from memory.services.search import Entry, drop, index
 from memory.services.storable import storable, storable_json
 
@@ -31,22 +35,39 @@ class PassageDraft:
     created_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class PassageFilter:
+    """Which passages a list shows; all conditions hold. `text` is contained, in any case."""
+
+    text: str | None = None
+    tags: Sequence[str] = ()
+    tag_match_mode: Literal["any", "all"] = "any"
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+EVERY = PassageFilter()
+
+
 def insert_passages(
     actor: Actor, *, archive_id: str, rows: Sequence[PassageDraft], origin: Origin = NOWHERE
 ) -> list[Passage]:
     """Store passages in an archive and make them findable. Raises Invalid, NotFound."""
     with write():
-        _check_archive(actor, archive_id)
-        passages = [_passage(actor, archive_id, draft, origin) for draft in rows]
+        archive = get_archive(actor, archive_id)
+        passages = [_passage(actor, archive, draft, origin) for draft in rows]
         Passage.objects.bulk_create(passages)
         _store_tags(passages)
         index(map(_entry, passages))
     return passages
 
 
-def get_passage(actor: Actor, passage_id: str) -> Passage:
-    """Return a passage. Raises NotFound."""
-    row: Passage | None = Passage.objects.of(actor).filter(pk=passage_id).first()
+def get_passage(actor: Actor, passage_id: str, *, archive_id: str | None = None) -> Passage:
+    """Return a passage, of this archive if one is named. Raises NotFound."""
+    rows = _rows(actor).filter(pk=passage_id)
+    if archive_id is not None:
+        rows = rows.filter(archive_id=archive_id)
+    row: Passage | None = rows.first()
     if row is None:
         raise NotFound(f"Passage with id {passage_id} not found in database.")
     return row
@@ -57,12 +78,20 @@ def list_passages(
     *,
     archive_ids: Iterable[str],
     query: PageQuery = OLDEST_FIRST,
-    text: str | None = None,
+    wanted: PassageFilter = EVERY,
 ) -> list[Passage]:
-    """Return a page of the passages of some archives, those containing `text` if it is given."""
-    rows = Passage.objects.of(actor).filter(archive_id__in=list(archive_ids))
-    if text:
-        rows = rows.filter(text__icontains=storable(text))
+    """Return a page of the passages of some archives that meet `wanted`."""
+    scope = list(archive_ids)
+    rows = _rows(actor).filter(archive_id__in=scope)
+    if wanted.text:
+        rows = rows.filter(text__icontains=storable(wanted.text))
+    if wanted.start:
+        rows = rows.filter(created_at__gte=wanted.start)
+    if wanted.end:
+        rows = rows.filter(created_at__lte=wanted.end)
+    for tags in tag_groups(wanted.tags, wanted.tag_match_mode):
+        tagged = PassageTag.objects.filter(archive_id__in=scope, tag__in=tags)
+        rows = rows.filter(pk__in=tagged.values("passage_id"))
     return page(rows, query)
 
 
@@ -98,16 +127,22 @@ def delete_passage(actor: Actor, passage_id: str) -> None:
         row.delete()
 
 
-def _check_archive(actor: Actor, archive_id: str) -> None:
-    if not Archive.objects.of(actor).filter(pk=archive_id).exists():
-        raise NotFound(f"Archive with id '{archive_id}' not found")
+def _rows(actor: Actor) -> "QuerySet[Passage]":
+    """Return passages with their archive, which says what embeds them."""
+    rows: QuerySet[Passage] = Passage.objects.of(actor).select_related("archive")
+    return rows
 
 
-def _passage(actor: Actor, archive_id: str, draft: PassageDraft, origin: Origin) -> Passage:
+def passages_by_id(actor: Actor, passage_ids: Iterable[str]) -> dict[str, Passage]:
+    """Return those of the passages that there are, by their ids."""
+    return _rows(actor).in_bulk(list(passage_ids))
+
+
+def _passage(actor: Actor, archive: Archive, draft: PassageDraft, origin: Origin) -> Passage:
     moment = now()
     return Passage(
         org_id=actor.org_id,
-        archive_id=archive_id,
+        archive=archive,
         text=_checked_text(draft.text),
         tags=_checked_tags(draft.tags),
         metadata=storable_json(draft.metadata),

@@ -1,84 +1,97 @@
-"""Finding words again: one index over messages and passages, ranked by BM25."""
+"""Finding texts again: one index over messages, passages and files, searched in one way."""
 
-import re
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal
-
-from django.db import connection
-from django.db.models import Case, FloatField, Q, QuerySet, Value, When
-from django.db.models.expressions import RawSQL
 
 from letta_site.core.aio import write
-from memory.models import PassageTag, SearchEntry
+from letta_site.core.errors import Invalid
+from memory.logic.relevance import Verdict, judge
+from memory.logic.words import terms_of, wanted_terms
+from memory.models import EmbeddingScope, SearchEntry
+from memory.services.candidates import Kind, SearchQuery, candidates
+from memory.services.lookup import Found, look_up, scope_term, surround
 from memory.services.storable import storable
-from memory.services.words import Wanted, wanted
+from memory.services.vectors import cosines
+from memory.services.wakeups import wake
 
-INDEXED_CHARS = 200_000  # PostgreSQL refuses a tsvector of more than 1 MB.
+INDEXED_CHARS = 200_000
+MAX_SPEAKER_CHARS = 200
+MAX_NEAREST = 150
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A text to be found. `scope_id` is the agent of a message, the archive of a passage."""
+    """A text to be found. `scope_id` is the agent of a message, the archive of a passage, the
+    folder of a piece of a file.
+
+    `thread_id` and `seq` say where it stands among others, as a message in its conversation; they
+    lend it their words. `speaker` is the name of who said it, if there is one.
+    """
 
     org_id: str
-    kind: Literal["message", "passage"]
+    kind: Kind
     ref_id: str
     scope_id: str
     text: str
     created_at: datetime
     role: str = ""
     seq: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class SearchQuery:
-    """What to find and where. Filters hold before `limit` does; a blank `query` means newest.
-
-    `without` are the ids of texts that are not wanted.
-    """
-
-    org_id: str
-    scope_ids: Sequence[str]
-    kind: Literal["message", "passage"]
-    query: str
-    roles: Sequence[str] = ()
-    tags: Sequence[str] = ()
-    tag_match_mode: Literal["any", "all"] = "any"
-    start: datetime | None = None
-    end: datetime | None = None
-    limit: int = 5
-    without: Sequence[str] = ()
+    thread_id: str = ""
+    speaker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A found text. `score` is higher for better, and comparable within one search only."""
+    """A found text, and why it was found. Without a query there is no reason but its age."""
 
     ref_id: str
-    score: float
     text: str
     role: str
     seq: int
     created_at: datetime
+    why: Verdict | None = None
+
+    @property
+    def score(self) -> float:
+        """Higher for better, and comparable within one search only."""
+        return self.why.score if self.why else 0.0
 
 
 def index(entries: Iterable[Entry]) -> None:
     """Make texts findable, replacing what was indexed under the same `ref_id`."""
-    rows = [
-        SearchEntry(**{**asdict(one), "text": storable(one.text)[:INDEXED_CHARS]})
-        for one in entries
-    ]
+    rows = list(map(_row, entries))
     if not rows:
         return
     with write():
         SearchEntry.objects.bulk_create(
-            rows,
-            update_conflicts=True,
-            unique_fields=["ref_id"],
-            update_fields=["scope_id", "role", "seq", "text", "created_at"],
+            rows, update_conflicts=True, unique_fields=["ref_id"], update_fields=_CHANGING
         )
+        wake((row.scope_id for row in rows), (row.ref_id for row in rows))
+
+
+_CHANGING = ("scope_id", "thread_id", "role", "speaker", "seq", "text", "terms", "created_at")
+
+
+def _row(entry: Entry) -> SearchEntry:
+    text = storable(entry.text)[:INDEXED_CHARS]
+    speaker = " ".join(terms_of(storable(entry.speaker or entry.role)))
+    # Who said it and when is often what is asked for: "what did Ann say in May".
+    at = entry.created_at
+    said = f"{text} {speaker} {at:%A} {at.day} {at:%B} {at.year}"
+    return SearchEntry(
+        org_id=entry.org_id,
+        kind=entry.kind,
+        ref_id=entry.ref_id,
+        scope_id=entry.scope_id,
+        thread_id=entry.thread_id,
+        role=entry.role,
+        speaker=speaker[:MAX_SPEAKER_CHARS],
+        seq=entry.seq,
+        text=text,
+        terms=" ".join([scope_term(entry.scope_id), *terms_of(said)]),
+        created_at=entry.created_at,
+    )
 
 
 def drop(ref_ids: Iterable[str]) -> None:
@@ -88,97 +101,63 @@ def drop(ref_ids: Iterable[str]) -> None:
 
 
 def drop_scopes(scope_ids: Iterable[str]) -> None:
-    """Make every text of these agents or archives unfindable; for when they are deleted."""
+    """Make every text of these agents, archives or folders unfindable; they are deleted."""
     with write():
-        SearchEntry.objects.filter(scope_id__in=list(scope_ids)).delete()
+        gone = list(scope_ids)
+        EmbeddingScope.objects.filter(pk__in=gone).delete()
+        SearchEntry.objects.filter(scope_id__in=gone).delete()
 
 
 def search(query: SearchQuery) -> list[Hit]:
-    """Return the best matches, best first; the newest first when the query is blank."""
-    rows = _candidates(query)
-    want = wanted(query.query)
-    if want.blank:
-        newest = rows.annotate(score=Value(0.0, output_field=FloatField()))
-        return _hits(newest.order_by("-created_at", "-seq", "-pk"), query.limit)
-    hits = _by_pieces(rows, want, query.limit) if want.pieces else []
-    if want.words and len(hits) < query.limit:
-        seen = {hit.ref_id for hit in hits}
-        ranked = _RANKED[connection.vendor](rows, query, want.words)
-        found = _hits(ranked.order_by("-score", "-created_at", "-pk"), query.limit)
-        hits += [hit for hit in found if hit.ref_id not in seen]
-    return hits[: query.limit]
+    """Return the best matches, best first; the newest first when the query is blank.
+
+    By words it costs three statements, with roles four, however much there is to find. Raises
+    Invalid when nearness alone is asked for and the query has no vector.
+    """
+    if any(one is not None and not one for one in (query.scope_ids, query.threads)):
+        return []
+    terms = wanted_terms(storable(query.query))
+    if not terms and query.vector is None:
+        return _newest(query)
+    found, near = _look_up(query, terms), _nearest(query)
+    verdicts = judge(surround(query, found, near), found.weights)
+    return _hits(verdicts[: query.limit])
 
 
-def _candidates(query: SearchQuery) -> "QuerySet[SearchEntry]":
-    rows = SearchEntry.objects.filter(
-        org_id=query.org_id, kind=query.kind, scope_id__in=list(query.scope_ids)
-    )
+def _nearest(query: SearchQuery) -> Mapping[str, float]:
+    if query.mode == "lexical":
+        return {}
+    if query.vector is not None:
+        return cosines(query, query.vector, query.vector_model, max(MAX_NEAREST, query.limit))
+    if query.mode == "vector":
+        raise Invalid(
+            "There is no embedding of this query, so that nothing can be compared with it.",
+            todo="Search by words, or see that an embedding model is set and answers.",
+        )
+    return {}
+
+
+def _look_up(query: SearchQuery, terms: list[str]) -> Found:
+    if query.mode == "vector":
+        return Found([], {})
+    found = look_up(query, terms)
     if query.roles:
-        rows = rows.filter(role__in=list(query.roles))
-    if query.without:
-        rows = rows.exclude(ref_id__in=list(query.without))
-    if query.start:
-        rows = rows.filter(created_at__gte=query.start)
-    if query.end:
-        rows = rows.filter(created_at__lte=query.end)
-    for tags in _tag_groups(query):
-        tagged = PassageTag.objects.filter(archive_id__in=list(query.scope_ids), tag__in=tags)
-        rows = rows.filter(ref_id__in=tagged.values("passage_id"))
-    return rows
+        # An answer is found by the words of its question too, which another role has said.
+        anyone = look_up(replace(query, roles=()), terms)
+        anchors = list(dict.fromkeys([*found.anchors, *anyone.anchors]))
+        return Found(anchors, {**anyone.weights, **found.weights})
+    return found
 
 
-def _tag_groups(query: SearchQuery) -> list[list[str]]:
-    """Return groups of tags: a passage must have one tag of every group."""
-    if query.tag_match_mode == "all":
-        return [[tag] for tag in query.tags]
-    return [list(query.tags)] if query.tags else []
+def _newest(query: SearchQuery) -> list[Hit]:
+    rows = candidates(query).order_by("-created_at", "-seq", "-pk")
+    return [Hit(**row) for row in rows.values(*_SHOWN)[: query.limit]]
 
 
-def _hits(rows: "QuerySet[Any]", limit: int) -> list[Hit]:
-    fields = ("ref_id", "score", "text", "role", "seq", "created_at")
-    return [Hit(**row) for row in rows.values(*fields)[:limit]]
+def _hits(verdicts: list[Verdict]) -> list[Hit]:
+    rows = SearchEntry.objects.filter(pk__in=[one.pk for one in verdicts])
+    by_pk = {row.pop("pk"): row for row in rows.values("pk", *_SHOWN)}
+    return [Hit(**by_pk[one.pk], why=one) for one in verdicts if one.pk in by_pk]
 
 
-def _by_pieces(rows: "QuerySet[SearchEntry]", want: Wanted, limit: int) -> list[Hit]:
-    """Rank by how many pieces a text contains: for what a word index cannot answer."""
-    tests = [
-        Q(text__iregex=one) if want.pieces_are_patterns else Q(text__icontains=one)
-        for one in want.pieces
-    ]
-    score = sum(
-        (Case(When(test, then=Value(1.0)), default=Value(0.0)) for test in tests[1:]),
-        start=Case(When(tests[0], then=Value(1.0)), default=Value(0.0), output_field=FloatField()),
-    )
-    found = rows.filter(Q(*tests, _connector=Q.OR)).annotate(score=score)
-    return _hits(found.order_by("-score", "-created_at", "-pk"), limit)
-
-
-def _rank_sqlite(
-    rows: "QuerySet[SearchEntry]", query: SearchQuery, words: Sequence[str]
-) -> "QuerySet[Any]":
-    # The scope is a column of the index too, so that a common word of other agents costs nothing.
-    scopes = " OR ".join(_quoted(one) for one in query.scope_ids)
-    match = f"scope_id : ({scopes}) AND text : ({' OR '.join(map(_quoted, words))})"
-    return rows.extra(
-        tables=["memory_search_fts"],
-        where=["memory_search_fts.rowid = memory_searchentry.id", "memory_search_fts MATCH %s"],
-        params=[match],
-        select={"score": "-bm25(memory_search_fts, 0.0, 1.0)"},
-    )
-
-
-def _quoted(text: str) -> str:
-    return '"' + re.sub(r'["\x00]', " ", text) + '"'
-
-
-def _rank_postgres(
-    rows: "QuerySet[SearchEntry]", _query: SearchQuery, words: Sequence[str]
-) -> "QuerySet[Any]":
-    parsed = " || ".join(["plainto_tsquery('english', %s)"] * len(words))
-    rank = RawSQL(f"ts_rank_cd(words, {parsed})", list(words), output_field=FloatField())
-    matching = rows.extra(where=[f"words @@ ({parsed})"], params=list(words))
-    ranked: QuerySet[Any] = matching.annotate(score=rank)
-    return ranked
-
-
-_RANKED = {"sqlite": _rank_sqlite, "postgresql": _rank_postgres}
+_SHOWN = ("ref_id", "text", "role", "seq", "created_at")

@@ -7,12 +7,28 @@ from pydantic import AfterValidator, BaseModel
 
 from letta_site.core.paging import Page
 
+Order = Literal["asc", "desc"]
+SearchMode = Literal["vector", "fts", "hybrid"]
+MODES: dict[str, Literal["vector", "lexical", "hybrid"]] = {
+    "vector": "vector",
+    "fts": "lexical",
+    "hybrid": "hybrid",
+}
+
 
 def _aware(moment: datetime) -> datetime:
+    # The outermost years would overflow in another time zone.
+    moment = moment.replace(year=min(max(moment.year, 2), 9998))
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 Moment = Annotated[datetime, AfterValidator(_aware)]
+
+
+class ScopePage(Page):
+    """A page of what is embedded, of those in one state if it is named."""
+
+    state: Literal["waiting", "working", "done", "failed"] | None = None
 
 
 class BlockConditions(BaseModel):
@@ -57,10 +73,24 @@ _RENAMED = {
 
 
 class PassagePage(Page):
-    """A page of passages."""
+    """A page of passages. `tags`, the dates and `order` are ours."""
 
     search: str | None = None
     ascending: bool | None = None
+    tags: list[str] | None = None
+    tag_match_mode: Literal["any", "all"] = "any"
+    start_datetime: Moment | None = None
+    end_datetime: Moment | None = None
+
+    def conditions(self) -> dict[str, Any]:
+        """Return which passages, as fields of the service's PassageFilter."""
+        return {
+            "text": self.search,
+            "tags": self.tags or (),
+            "tag_match_mode": self.tag_match_mode,
+            "start": self.start_datetime,
+            "end": self.end_datetime,
+        }
 
 
 class PassageSearch(BaseModel):

@@ -19,13 +19,13 @@ def play(scenario: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
     return asyncio.run(asyncio.wait_for(scenario(), LIMIT_S))
 
 
-async def post(path: str, body: Any, **headers: str) -> Any:
-    """Post JSON; headers as names with underscores."""
+async def post(path: str, body: Any, *, method: str = "POST", **headers: str) -> Any:
+    """Send JSON; headers as names with underscores."""
     shown = {name.replace("_", "-"): value for name, value in headers.items()}
     # As Django's own handler does for each request; without it all of them share one thread.
     async with ThreadSensitiveContext():
-        return await AsyncClient().post(
-            path, json.dumps(body), content_type="application/json", headers=shown
+        return await AsyncClient().generic(
+            method, path, json.dumps(body), content_type="application/json", headers=shown
         )
 
 

@@ -7,8 +7,10 @@ from django.urls import reverse
 from agents.models import Agent, AgentSecret, Run, Step
 from letta_site.core.ids import DEFAULT_ORG_ID, DEFAULT_USER_ID, new_id
 from letta_site.core.models import Organization, Provider
-from memory.models import Archive, Block, BlockVersion, Passage
-from memory.services.search import SearchQuery, search
+from memory.models import Archive, Block, BlockVersion, File, Folder, Passage
+from memory.services.candidates import SearchQuery
+from memory.services.folders import create_folder
+from memory.services.search import search
 
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 OURS = [model for model in MODELS if model._meta.app_label in ("core", "memory", "agents")]
@@ -23,6 +25,11 @@ def stored(api, agent, owner):
     """At least one row of each model."""
     api.send("POST", f"/v1/agents/{agent['id']}/archival-memory", {"text": "Rex", "tags": ["a"]})
     Provider.objects.create(org_id=owner.org_id, name="mine")
+    folder = create_folder(owner, name="notes")
+    File.objects.create(
+        org_id=owner.org_id, folder=folder, name="a.md", original_name="a.md",
+        media_type="text/markdown", size=1, sha256="0" * 64,
+    )  # fmt: skip
     row = Agent.objects.get(pk=agent["id"])
     AgentSecret.objects.create(agent=row, key="TOKEN", sealed_value="x")
     run = Run.objects.create(
@@ -137,3 +144,19 @@ def test_blocks_of_another_organisation_are_not_here(api, owner, stranger):
     Block.objects.create(org_id=stranger.org_id, label="theirs")
     assert "theirs" not in api.get(page(Block, "changelist")).content.decode()
     assert Organization.objects.count() == 2
+
+
+def test_a_folder_changed_here_is_a_changed_folder(api, owner, agent):
+    made = page(Folder, "add")
+    assert api.post(made, {"name": "notes", "metadata": "{}"}).status_code == 302
+    folder = Folder.objects.get()
+    api.send("PATCH", f"/v1/agents/{agent['id']}/folders/attach/{folder.pk}")
+    answer = api.post(page(Folder, "change", folder.pk), {"name": "plans", "metadata": "{}"})
+    assert answer.status_code == 302
+    folder.refresh_from_db()
+    assert (folder.name, folder.version) == ("plans", 2)
+    answer = api.post(page(Folder, "add"), {"name": "plans", "metadata": "{}"})
+    assert b"already" in answer.content
+    assert api.post(page(Folder, "delete", folder.pk), {"post": "yes"}).status_code == 302
+    state = api.get(f"/v1/agents/{agent['id']}").json()
+    assert state["sources"] == [] and "grep_files" not in [one["name"] for one in state["tools"]]

@@ -15,7 +15,7 @@ from tests.app.conftest import Api
 pytestmark = pytest.mark.django_db
 
 # The page, blocks, tools, tags, secrets, window, groups, waiting calls, and the cursor.
-QUERIES_A_PAGE = 9
+QUERIES_A_PAGE = 10
 
 
 @pytest.fixture

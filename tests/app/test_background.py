@@ -72,7 +72,7 @@ def test_a_stream_read_again_is_the_same(agent: Any, openai: FakeOpenAI, body: A
 @pytest.mark.parametrize("cuts", [5, pytest.param(50, marks=pytest.mark.heavy)])
 def test_every_cut_of_a_live_stream_is_mended(
     agent: Any,  # noqa: F811
-    openai: FakeOpenAI,  # noqa: F811
+    openai: FakeOpenAI,
     cuts: int,
 ) -> None:
     """The reader leaves at random events and comes back with the last number it saw."""
@@ -165,7 +165,7 @@ def test_a_run_that_goes_on_after_a_restart_tells_its_beginning_once(
 
 def test_a_recording_whose_past_cannot_be_read_still_tells_the_rest(
     agent: Any,  # noqa: F811
-    openai: FakeOpenAI,  # noqa: F811
+    openai: FakeOpenAI,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(run_id: str) -> None:

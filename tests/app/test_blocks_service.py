@@ -7,7 +7,7 @@ from letta_site.core.errors import Conflict, Invalid, Malformed, NotFound
 from letta_site.core.types import Actor, Origin, PageQuery
 from memory.logic.edits import BlockEdit
 from memory.models import Block, BlockVersion
-from memory.services import blocks
+from memory.services import block_versions, blocks
 
 AGENT = Actor("org-00000000-0000-4000-8000-000000000000", "agent-x", "agent")
 STEP = Origin(agent_id="agent-x", agent_seq=7, run_id="run-x", step_id="step-x", tool_name="memory")
@@ -28,7 +28,7 @@ def apply(*edits, **rows):
 
 
 def test_a_new_block_has_its_first_version(owner, human):
-    version = blocks.get_version(owner, human.id, 1)
+    version = block_versions.get_version(owner, human.id, 1)
     assert (version.value, version.parent_n, version.actor_id) == ("Name: Ada", None, owner.id)
 
 
@@ -39,11 +39,11 @@ def test_well_known_labels_get_a_description(owner, human):
 
 def test_an_update_writes_a_version_with_its_author(owner, mate, human):
     blocks.update_block(mate, human.id, changes={"value": "Name: Bob"})
-    newest, first = blocks.list_versions(owner, human.id)
+    newest, first = block_versions.list_versions(owner, human.id)
     assert (newest.n, newest.parent_n) == (2, 1)
     assert (newest.value, newest.actor_id) == ("Name: Bob", mate.id)
     assert first.value == "Name: Ada"
-    assert blocks.list_versions(owner, human.id, before_n=2) == [first]
+    assert block_versions.list_versions(owner, human.id, after=2) == [first]
 
 
 def test_an_update_that_changes_nothing_writes_nothing(owner, human):
@@ -51,9 +51,13 @@ def test_an_update_that_changes_nothing_writes_nothing(owner, human):
     assert BlockVersion.objects.filter(block=human).count() == 1
 
 
-def test_metadata_is_not_a_version(owner, human):
+def test_what_no_model_sees_is_versioned_too(owner, human):
     row = blocks.update_block(owner, human.id, changes={"metadata": {"a": 1}, "tags": ["t"]})
-    assert (row.version, row.metadata, row.tags) == (1, {"a": 1}, ["t"])
+    assert (row.version, row.metadata, row.tags) == (2, {"a": 1}, ["t"])
+    with pytest.raises(Conflict):
+        blocks.update_block(owner, human.id, changes={"metadata": {}}, expected_version=1)
+    back = block_versions.restore_version(owner, human.id, 1)
+    assert (back.version, back.metadata, back.tags) == (3, {}, [])
 
 
 def test_a_stale_version_is_refused_with_the_current_value(owner, human):
@@ -97,8 +101,8 @@ def test_a_stranger_sees_no_block(stranger, human):
         lambda: blocks.get_block(stranger, human.id),
         lambda: blocks.update_block(stranger, human.id, changes={"value": ""}),
         lambda: blocks.delete_block(stranger, human.id),
-        lambda: blocks.list_versions(stranger, human.id),
-        lambda: blocks.get_version(stranger, human.id, 1),
+        lambda: block_versions.list_versions(stranger, human.id),
+        lambda: block_versions.get_version(stranger, human.id, 1),
     ):
         with pytest.raises(NotFound):
             call()
@@ -131,7 +135,7 @@ def test_lists_filter(owner, human):
 def test_an_agents_edits_build_on_each_other_and_are_recorded(owner, human):
     first, second = apply(edit("append", content="a"), edit("append", content="b"), human=human)
     assert (first.view.value, second.view.value) == ("Name: Ada\na", "Name: Ada\na\nb")
-    newest = blocks.get_version(owner, human.id, 3)
+    newest = block_versions.get_version(owner, human.id, 3)
     assert (newest.actor_kind, newest.step_id, newest.agent_seq) == ("agent", "step-x", 7)
     assert newest.tool_name == "memory"
 
@@ -172,7 +176,7 @@ def test_an_agent_creates_renames_and_detaches(owner, human):
     assert gone.detached_id == human.id and gone.view is None
     assert "journal" in missing.error
     assert Block.objects.filter(pk=human.pk).exists()
-    assert blocks.get_version(owner, made.created.id, 2).label == "journal"
+    assert block_versions.get_version(owner, made.created.id, 2).label == "journal"
 
 
 def test_an_agent_cannot_make_a_label_twice(owner, human):

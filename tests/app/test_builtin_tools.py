@@ -174,6 +174,36 @@ def test_memory_creates_a_block() -> None:
         ("memory", {"command": "rename", "old_path": "rules", "new_path": "human"}, "already"),
         ("memory", {"command": "insert", "path": "human"}, "also needs 'insert_text'"),
         ("memory", {"command": "explode"}, "one of 'create'"),
+        ("core_memory_append", {"label": "rules", "content": "x"}, "read-only"),
+        ("core_memory_replace", {"label": "rules", "old_content": "B", "new_content": ""}, "read-"),
+        (
+            "core_memory_replace",
+            {"label": "human", "old_content": "x?", "new_content": ""},
+            "not in",
+        ),
+        ("core_memory_append", {"label": "x", "content": "x"}, "no block 'x'"),
+        ("core_memory_append", {"label": "human", "content": "2→ x"}, "line numbers"),
+        ("memory_replace", {"label": "human", "old_string": "a", "new_string": ""}, "occurs 2"),
+        ("memory_replace", {"label": "human", "old_string": "Bo", "new_string": ""}, "not in the"),
+        ("memory_replace", {"label": "rules", "old_string": "Be", "new_string": ""}, "read-only"),
+        ("memory_insert", {"label": "human", "new_string": "x", "insert_line": 9}, "no line 9"),
+        ("memory_insert", {"label": "human", "new_string": "1→ x"}, "line numbers"),
+        ("memory_rethink", {"label": "rules", "new_memory": "x"}, "read-only"),
+        ("memory_rethink", {"label": "human", "new_memory": "1→ x"}, "line numbers"),
+        ("memory_rethink", {"label": "x", "new_memory": "x"}, "no block 'x'"),
+        ("memory_rethink", {"label": "human", "new_memory": "x" * 100_001}, "1 too many"),
+        ("rethink_memory", {"target_block_label": "rules", "new_memory": "x"}, "read-only"),
+        ("memory_apply_patch", {"label": "rules", "patch": "@@\n-Be kind."}, "read-only"),
+        ("memory_apply_patch", {"label": "human", "patch": "@@\n-Zip"}, "not in the block"),
+        ("memory_apply_patch", {"label": "human", "patch": "City"}, "starts with none of"),
+        ("memory", {"command": "delete", "path": "/memories/rules"}, "read-only"),
+        ("memory", {"command": "delete", "path": "/memories/x"}, "no block 'x'"),
+        ("memory", {"command": "str_replace", "path": "human"}, "also needs 'old_string'"),
+        ("memory", {"command": "str_replace", "path": "human", "old_string": "a"}, "occurs 2"),
+        ("memory", {"command": "insert", "path": "rules", "insert_text": "x"}, "read-only"),
+        ("memory", {"command": "rename", "old_path": "rules", "new_path": "x"}, "read-only"),
+        ("memory", {"command": "rename", "old_path": "x", "new_path": "y"}, "no block 'x'"),
+        ("memory", {"command": "rename"}, "also needs 'old_path', 'new_path'"),
         ("archival_memory_insert", {"content": "  "}, "empty"),
         ("archival_memory_search", {"query": "x", "start_datetime": "soon"}, "not a date"),
         ("store_memories", {"chunks": []}, "no chunk"),
@@ -199,9 +229,11 @@ def test_text_that_no_database_keeps_is_cleaned() -> None:
     assert edit.args["content"] == "a\ufffdb\ufffd"
 
 
+@pytest.mark.django_db(transaction=True)
 def test_notes_are_handed_over_with_their_tags() -> None:
-    (note,) = call("archival_memory_insert", content=" code ", tags=["a", "a", " ", "b"]).passages
-    assert (note.text, note.tags) == ("code", ("a", "b"))
+    outcome = call("archival_memory_insert", content=" code ", tags=["a", "a", " ", "b"])
+    (note,) = outcome.passages
+    assert (note.text, note.tags, outcome.text) == ("code", ("a", "b"), "None")
     chunks = [{"start_index": 0, "end_index": "2", "context": "About tea."}]
     (memory,) = call("store_memories", chunks=chunks).passages
     assert memory.text == "About tea."
@@ -325,6 +357,16 @@ def test_archive_is_searched_by_tag(owner: Actor, agent: Agent) -> None:
     assert tagged.retrieval and tagged.retrieval.filters["tags"] == ["home"]
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_note_that_is_there_already_is_stored_and_reported(owner: Actor, agent: Agent) -> None:
+    archive = own_archive(owner, agent.id)
+    (old,) = insert_passages(owner, archive_id=archive.id, rows=[PassageDraft("The code is 12.")])
+    same = call("archival_memory_insert", agent.id, agent.org_id, content="the CODE is 12")
+    assert [one.text for one in same.passages] == ["the CODE is 12"]
+    assert "the same words is there already" in same.text and old.id in same.text
+    assert call("archival_memory_insert", agent.id, agent.org_id, content="Tea?").text == "None"
+
+
 @pytest.mark.django_db
 def test_own_archive_is_made_once(owner: Actor, stranger: Actor, agent: Agent) -> None:
     assert find_own_archive(owner, agent.id) is None and archive_ids_of(agent.id) == ()
@@ -333,5 +375,7 @@ def test_own_archive_is_made_once(owner: Actor, stranger: Actor, agent: Agent) -
     assert own_archive(owner, agent.id) == archive
     assert archive_ids_of(agent.id) == (archive.id,)
     assert AgentArchive.objects.count() == 1
+    long = Agent.objects.create(org_id=owner.org_id, name="n" * 200, model="letta/demo")
+    assert own_archive(owner, long.id).name == "n" * 190 + "'s Archive"
     with pytest.raises(NotFound):
         own_archive(stranger, agent.id)

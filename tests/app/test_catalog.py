@@ -3,6 +3,7 @@
 import pytest
 
 from agents.llm import catalog
+from letta_site.core import offers, providers
 from letta_site.core.errors import Invalid, NotFound
 from letta_site.core.ids import DEFAULT_ORG_ID
 from letta_site.core.models import Provider
@@ -14,7 +15,7 @@ NOWHERE = "http://127.0.0.1:9/v1"
 
 @pytest.fixture(autouse=True)
 def fresh_lists() -> None:
-    catalog.forget_lists()
+    offers.forget_lists()
 
 
 @pytest.fixture
@@ -93,7 +94,7 @@ def test_a_stored_provider_hides_its_namesake(
     row = Provider(org_id=DEFAULT_ORG_ID, name="openai", base_url=fake_openai.base_url)
     row.set_api_key("sk-mine")
     row.save()
-    provider = catalog.provider_of(DEFAULT_ORG_ID, "openai/gpt-4o")
+    provider = providers.provider_of(DEFAULT_ORG_ID, "openai/gpt-4o")
     assert provider is not None
     assert (provider.api_key, provider.category) == ("sk-mine", "byok")
     assert "sk-mine" not in row.sealed_key

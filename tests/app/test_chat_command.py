@@ -53,8 +53,11 @@ class Keyboard:
 
 
 @pytest.fixture
-def keyboard(monkeypatch: pytest.MonkeyPatch) -> Keyboard:
-    return Keyboard(monkeypatch)
+def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[Keyboard]:
+    # As in a shell; who runs the tests may have arranged for Ctrl-C otherwise.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield Keyboard(monkeypatch)
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("by", ["id", "name"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
@@ -296,15 +297,19 @@ def test_cancelling(api: Api, agent: Any, openai: FakeOpenAI) -> None:  # noqa: 
 def test_a_stream_is_found_by_its_conversation(api: Api, agent: Any, openai: FakeOpenAI) -> None:  # noqa: F811
     made = create(api, agent["id"])
     path = f"/v1/conversations/{made['id']}"
-    openai.push(Reply("One two three.", delay_s=1))
+    gate = threading.Event()
+    openai.push(Reply("One two three.", wait_for=gate))
     said = {"role": "user", "content": "hi", "otid": "mine"}
     body = {"messages": [said], "background": True}
 
     async def scenario() -> list[Any]:
         nothing = await post(f"{path}/stream", {})
         first = asyncio.create_task(read(await post(f"{path}/messages", body)))
-        await asyncio.sleep(0.05)
-        second = await read(await post(f"{path}/stream", {}))
+        while not openai.chats:
+            await asyncio.sleep(0.02)
+        found = await post(f"{path}/stream", {})
+        gate.set()
+        second = await read(found)
         again = await read(await post(f"{path}/messages", body))
         by_otid = await read(await post(f"{path}/stream", {"otid": "mine"}))
         run_id = second.frames[-1]["run_id"]

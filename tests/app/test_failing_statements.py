@@ -16,8 +16,8 @@ from letta_site.core.types import Actor
 from memory.models import BlockVersion, Passage
 from tests.app.company import make
 from tests.app.conftest import Api
-from tests.app.posting import play, post, read
-from tests.app.test_messages import HELLO, openai  # noqa: F401
+from tests.app.posting import LIMIT_S, play, post, read
+from tests.app.test_messages import HELLO
 from tests.fakes.openai_replies import Call, Reply
 from tests.fakes.openai_server import FakeOpenAI
 
@@ -60,7 +60,7 @@ def send_with(fault: Fault, agent_id: str, body: Any) -> Any:
     async def scenario() -> Any:
         await in_db(lambda: connection.execute_wrappers.append(fault))
         try:
-            return await asyncio.wait_for(whole(), 10)
+            return await asyncio.wait_for(whole(), LIMIT_S)
         finally:
             await in_db(lambda: connection.execute_wrappers.remove(fault))
 
@@ -92,7 +92,7 @@ def check_whole(owner: Actor, agent_id: str) -> None:
 def test_whichever_statement_of_a_send_fails_nothing_is_half_done(
     api: Api,
     owner: Actor,
-    openai: FakeOpenAI,  # noqa: F811
+    openai: FakeOpenAI,
     background: bool,
     every: int,
 ) -> None:

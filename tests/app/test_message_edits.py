@@ -8,7 +8,8 @@ import pytest
 
 from agents.models import Agent, Message, MessageVersion
 from letta_site.core.types import Actor
-from memory.services.search import SearchQuery, search
+from memory.services.candidates import SearchQuery
+from memory.services.search import search
 from tests.app.conftest import Api
 from tests.app.posting import play, post, send
 from tests.app.test_messages import HELLO, agent, history, make  # noqa: F401

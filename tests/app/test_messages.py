@@ -275,7 +275,8 @@ def test_a_request_resent_while_it_runs_waits_for_its_end(agent: Any, openai: Fa
 
     async def scenario() -> list[Any]:
         first = asyncio.create_task(post(path, HELLO))
-        await asyncio.sleep(0.15)
+        while not await in_db(Run.objects.exists):
+            await asyncio.sleep(0.02)
         second = await post(path, HELLO, X_Stainless_Retry_Count="1")
         return [(await first).json()["messages"], second.json()["messages"]]
 

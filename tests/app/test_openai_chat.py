@@ -7,12 +7,13 @@ import json
 import pytest
 
 from agents.engine.ports import ChatRequest, Reply, ReplyDelta
-from agents.llm.base import ModelEntry, ProviderEntry
+from agents.llm.base import ModelEntry
 from agents.llm.openai_chat import OpenAIChat
 from agents.llm.to_openai import encode
 from agents.types import Message, ModelParams, TextPart, ToolSpec, Transcript
 from letta_site.core.clock import now
 from letta_site.core.errors import LLMError
+from letta_site.core.providers import ProviderEntry
 from tests.fakes.openai_replies import Call, Failure, error_body
 from tests.fakes.openai_replies import Reply as FakeReply
 from tests.fakes.openai_replies import Usage as FakeUsage

@@ -6,8 +6,9 @@ from letta_site.core.errors import Invalid, NotFound
 from letta_site.core.types import Origin, PageQuery
 from memory.models import PassageTag, SearchEntry
 from memory.services import archives, passages
+from memory.services.candidates import SearchQuery
 from memory.services.passages import PassageDraft
-from memory.services.search import SearchQuery, search
+from memory.services.search import search
 
 
 @pytest.fixture
@@ -66,7 +67,8 @@ def test_lists_page_and_search(owner, archive):
         owner, archive_ids=[archive.id], query=PageQuery(limit=2, order="asc", after=rows[0].id)
     )
     assert len(listed) == 2
-    assert passages.list_passages(owner, archive_ids=[archive.id], text="0%") == [rows[0]]
+    wanted = passages.PassageFilter(text="0%")
+    assert passages.list_passages(owner, archive_ids=[archive.id], wanted=wanted) == [rows[0]]
 
 
 def test_where_a_passage_came_from_is_kept(owner, archive):

@@ -137,7 +137,7 @@ def test_only_the_newest_copies_are_kept(tmp_path):
 
 def scope(**headers: str):
     pairs = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    return {"type": "http", "headers": pairs}
+    return {"type": "http", "path": "/v1/blocks/", "headers": pairs}
 
 
 async def swallow(_scope, receive, send):

@@ -109,13 +109,15 @@ def test_the_window_is_compacted_and_that_is_undone(page: Page, letta_server: Pr
 def test_a_compaction_during_a_run_appears_live_and_can_be_undone(
     page: Page, letta_server: Product, fake_openai: FakeOpenAI
 ) -> None:
-    agent_id = make_agent(letta_server, context_window_limit=6000)
+    agent_id = make_agent(letta_server, context_window_limit=16_000)
+    for number in range(6):
+        fake_openai.push(f"Answer {number}. " + "Many words follow here. " * 500)
+        say(letta_server, agent_id, f"Question {number}.")
     open_workspace(page, agent_id)
+    expect(page.locator("#log .note")).to_have_count(0)
     for number in range(3):
-        fake_openai.push(f"Answer {number}. " + "Many words follow here. " * 300)
-        write(page, f"Question {number}.")
-        expect_status(page, "thinking")
-        expect_status(page, "idle")
+        write(page, f"More {number}. " + "Many words follow here. " * 500)
+        expect(page.locator("#log .step")).to_have_count(7 + number)
     note = page.locator("#log .note").last
     expect(note).to_contain_text("summarised")
     note.locator("summary").click()

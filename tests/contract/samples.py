@@ -12,6 +12,7 @@ PERSONA = "My name is Sam, the all-knowing sentient AI."
 AGENT_ID = re.compile(r"agent-[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 # For calls that only the newer clients have.
 new_clients_only = pytest.mark.parametrize("running_client", ["py1", "npm1"], indirect=True)
+old_clients_only = pytest.mark.parametrize("running_client", ["py0", "npm0"], indirect=True)
 INSERT = {"label": "human", "new_string": "Bob has a dog called Scoop.", "insert_line": -1}
 
 
@@ -24,6 +25,11 @@ def agent_fields(**changes: Any) -> dict[str, Any]:
         "embedding": "openai/text-embedding-3-small",
     }
     return {**plain, **changes}
+
+
+def file(name: str, text: str) -> dict[str, list[str]]:
+    """A file to upload, as the drivers of the clients understand it."""
+    return {"$file": [name, text]}
 
 
 def user(text: str) -> list[dict[str, str]]:

@@ -42,10 +42,15 @@ EMBEDDING_SIZES = {
     "text-embedding-3-large": 3072,
     "text-embedding-ada-002": 1536,
 }
+# What the real provider takes at once, and of one text; a word counts as a token here.
+MAX_EMBEDDING_INPUTS = 2048
+MAX_EMBEDDING_WORDS = 8192
 DEFAULT_TEXT = "All good here. How can I help?"
 
 Answer = Reply | Failure | Raw
 Responder = Callable[[Json], Answer]
+# What becomes of a request to embed: an answer instead, or a change of the answer; None: nothing.
+Fault = Failure | Raw | Callable[[Json], Json] | None
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,8 @@ class FakeOpenAI:
         self.broken_streams = 0  # streams whose reader went away
         self._queue: deque[Answer] = deque()
         self._responder: Responder = default_reply
+        self._faults: deque[Fault] = deque()
+        self._fault_of: Callable[[Json], Fault] = no_fault
         self._lock = threading.Lock()
         self._http = _Server(("127.0.0.1", port), _Handler)
         self._http.fake = self
@@ -82,6 +89,26 @@ class FakeOpenAI:
         """Bodies of the chat requests, oldest first."""
         return [r.body for r in self.requests if r.path == "/v1/chat/completions"]
 
+    @property
+    def embeds(self) -> list[Json]:
+        """Bodies of the requests to embed, oldest first."""
+        return [r.body for r in self.requests if r.path == "/v1/embeddings"]
+
+    def break_embeddings(self, *faults: Fault) -> None:
+        """Order faults, one for each coming request to embed."""
+        with self._lock:
+            self._faults.extend(faults)
+
+    def embed_with(self, fault_of: Callable[[Json], Fault]) -> None:
+        """What becomes of requests to embed while no faults are ordered."""
+        self._fault_of = fault_of
+
+    def next_fault(self, request: Json) -> Fault:
+        with self._lock:
+            if self._faults:
+                return self._faults.popleft()
+        return self._fault_of(request)
+
     def push(self, *answers: Answer | str) -> None:
         """Queue answers, one for each coming chat request; a string is a plain text."""
         with self._lock:
@@ -95,6 +122,8 @@ class FakeOpenAI:
         """Forget script and recordings, between tests that share one server."""
         with self._lock:
             self._queue.clear()
+            self._faults.clear()
+            self._fault_of = no_fault
             self.requests.clear()
             self.usages.clear()
             self._responder, self.api_key, self.broken_streams = default_reply, None, 0
@@ -121,6 +150,11 @@ class FakeOpenAI:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def no_fault(_request: Json) -> Fault:
+    """All is well."""
+    return None
 
 
 def default_reply(request: Json) -> Reply:
@@ -158,6 +192,9 @@ def embeddings_json(body: Json) -> Json:
     texts = [body["input"]] if isinstance(body.get("input"), str) else body.get("input") or []
     if not texts or not all(isinstance(text, str) and text for text in texts):
         raise Refused("'$.input' is invalid: a non-empty string or list is expected.", "input")
+    too_many = len(texts) > MAX_EMBEDDING_INPUTS
+    if too_many or any(len(text.split()) > MAX_EMBEDDING_WORDS for text in texts):
+        raise Refused(f"This model's maximum context length is {MAX_EMBEDDING_WORDS} tokens.")
     size = body.get("dimensions") or EMBEDDING_SIZES[model]
     as_base64 = body.get("encoding_format") == "base64"
     data = []
@@ -239,8 +276,16 @@ class _Handler(BaseHTTPRequestHandler):
         return False
 
     def _embed(self, body: Json) -> None:
-        if self._model_exists(body.get("model", ""), EMBEDDING_SIZES):
-            self._send(200, embeddings_json(body))
+        if not self._model_exists(body.get("model", ""), EMBEDDING_SIZES):
+            return
+        fault = self.server.fake.next_fault(body)
+        if isinstance(fault, Failure):
+            self._fail(fault)
+        elif isinstance(fault, Raw):
+            self._send_raw(fault)
+        else:
+            answer = embeddings_json(body)
+            self._send(200, fault(answer) if fault else answer)
 
     def _chat(self, body: Json) -> None:
         if not self._model_exists(body.get("model", ""), CHAT_MODELS):

@@ -180,3 +180,21 @@ def test_tools_that_allow_it_run_at_the_same_time() -> None:
     run.box.pause_s = 0.01
     run.run()
     assert run.box.most_at_once == 2
+
+
+def test_what_had_returned_before_a_cancel_is_kept() -> None:
+    tools = tuple(ToolSpec(n, n, {"type": "object"}, parallel=True) for n in ("look", "peek"))
+    run = bench(reply("", ("look", "{}"), ("peek", "{}")), reply("never"), tools=tools)
+    run.box.functions["peek"] = lambda _: "peeked"
+    run.box.pause_s, run.box.quick = 30, {"peek"}
+
+    async def scenario() -> None:
+        asyncio.get_running_loop().call_later(0.05, run.cancel.set)
+        await asyncio.wait_for(run.collect(), 2)
+
+    asyncio.run(scenario())
+    returns = [one for m in run.ledger.records[-1].messages for one in m.tool_returns]
+    assert [(one.status, "stopped" in one.text) for one in returns] == [
+        ("error", True),
+        ("success", False),
+    ]

@@ -4,6 +4,7 @@ from agents.tools.base import Builtin
 from agents.tools.builtin import (
     archival,
     code,
+    files,
     memory,
     memory_files,
     messaging,
@@ -14,6 +15,16 @@ from agents.tools.builtin import (
 
 BUILTIN: dict[str, Builtin] = {
     tool.spec.name: tool
-    for module in (messaging, recall, archival, memory, memory_files, multi_agent, code, web)
+    for module in (
+        messaging,
+        recall,
+        archival,
+        memory,
+        memory_files,
+        files,
+        multi_agent,
+        code,
+        web,
+    )
     for tool in module.TOOLS
 }

@@ -5,11 +5,16 @@ from collections.abc import Sequence
 
 from agents.services.archives import archive_ids_of
 from agents.tools.base import CORE, NOTHING, ToolFailure, builtin, integer, string, strings
-from agents.tools.builtin.finding import in_zone, read_moment, result_count
-from agents.types import Json, NewPassage, RetrievalRecord, ToolContext, ToolOutcome
+from agents.tools.builtin.finding import in_zone, logged, read_moment, result_count
+from agents.types import Json, NewPassage, ToolContext, ToolOutcome
 from letta_site.core.aio import in_db
 from memory.models import Passage
-from memory.services.search import Hit, SearchQuery, search
+from memory.runtime.queries import with_vector
+from memory.services.candidates import SearchQuery
+from memory.services.duplicates import find_likeness
+from memory.services.search import Hit, search
+
+SHOWN_CHARS = 300
 
 
 @builtin(
@@ -23,13 +28,24 @@ from memory.services.search import Hit, SearchQuery, search
     },
     optional=("tags",),
 )
-async def archival_memory_insert(arguments: Json, _context: ToolContext) -> ToolOutcome:
-    """Hand the passage to the checkpoint."""
+async def archival_memory_insert(arguments: Json, context: ToolContext) -> ToolOutcome:
+    """Hand the passage to the checkpoint, and say if there is one like it already."""
     content = arguments["content"].strip()
     if not content:
         raise ToolFailure("The note is empty, so nothing was stored.")
     tags = tuple(dict.fromkeys(tag.strip() for tag in arguments.get("tags") or () if tag.strip()))
-    return ToolOutcome(NOTHING, passages=(NewPassage(content, tags),))
+    like = await in_db(_resembled, context, content)
+    return ToolOutcome(like or NOTHING, passages=(NewPassage(content, tags),))
+
+
+def _resembled(context: ToolContext, content: str) -> str:
+    """Return a word on the passage that says nearly the same, or an empty text."""
+    (like,) = find_likeness(context.org_id, archive_ids_of(context.agent_id), [content])
+    if like is None:
+        return ""
+    same = "the same words" if like.degree == 1 else "nearly the same words"
+    shown = like.text if len(like.text) <= SHOWN_CHARS else like.text[:SHOWN_CHARS] + "..."
+    return f"Stored. A note with {same} is there already ({like.passage_id}): {shown!r}"
 
 
 @builtin(
@@ -51,30 +67,30 @@ async def archival_memory_search(arguments: Json, context: ToolContext) -> ToolO
     start = read_moment(arguments.get("start_datetime"), context)
     end = read_moment(arguments.get("end_datetime"), context, end=True)
     tags = arguments.get("tags") or []
-    wanted = {
-        "query": arguments["query"],
+    filters = {
         "tags": tags,
         "tag_match_mode": arguments.get("tag_match_mode") or "any",
         "limit": result_count(arguments["top_k"]),
     }
-    hits, tags_of = await in_db(_search, context, {**wanted, "start": start, "end": end})
-    bounds = {"start": start and start.isoformat(), "end": end and end.isoformat()}
-    record = RetrievalRecord(
-        "passages",
-        arguments["query"],
-        {key: value for key, value in {**wanted, **bounds}.items() if key != "query"},
-        tuple({"id": hit.ref_id, "score": hit.score} for hit in hits),
+    wanted = SearchQuery(
+        org_id=context.org_id,
+        scope_ids=await in_db(archive_ids_of, context.agent_id),
+        kind="passage",
+        query=arguments["query"],
+        start=start,
+        end=end,
+        **filters,
     )
+    wanted, _ = await with_vector(wanted)
+    hits, tags_of = await in_db(_search, wanted)
+    filters |= {"start": start and start.isoformat(), "end": end and end.isoformat()}
+    record = logged("passages", wanted, hits, filters)
     found = [_found(hit, tags_of.get(hit.ref_id, []), context) for hit in hits]
     return ToolOutcome(json.dumps(found, ensure_ascii=False), retrieval=record)
 
 
-def _search(context: ToolContext, wanted: Json) -> tuple[list[Hit], dict[str, list[str]]]:
-    archive_ids = archive_ids_of(context.agent_id)
-    if not archive_ids:
-        return [], {}
-    query = SearchQuery(org_id=context.org_id, scope_ids=archive_ids, kind="passage", **wanted)
-    hits = search(query)
+def _search(wanted: SearchQuery) -> tuple[list[Hit], dict[str, list[str]]]:
+    hits = search(wanted)
     return hits, _tags_of([hit.ref_id for hit in hits])
 
 

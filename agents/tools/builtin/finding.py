@@ -1,10 +1,13 @@
 """What the search tools share: dates as models write them, and how long ago something was."""
 
+from collections.abc import Iterable
 from datetime import datetime, time, timedelta
 
 from agents.engine.prompt import zone_of
 from agents.tools.base import ToolFailure
-from agents.types import ToolContext
+from agents.types import Json, RetrievalRecord, ToolContext
+from memory.services.candidates import SearchQuery
+from memory.services.search import Hit
 
 MOST_RESULTS = 50
 _UNITS = (("day", 86_400), ("hour", 3600), ("minute", 60))
@@ -42,6 +45,20 @@ def time_ago(moment: datetime, now: datetime) -> str:
         if count := seconds // size:
             return f"{count} {unit}{'s' if count > 1 else ''} ago"
     return "just now"
+
+
+def logged(kind: str, query: SearchQuery, hits: Iterable[Hit], filters: Json) -> RetrievalRecord:
+    """Return what is remembered of a search: each hit with its score and the parts of that."""
+    rows = tuple(
+        {
+            "id": hit.ref_id,
+            "score": round(hit.score, 4),
+            **(hit.why.explained() if hit.why else {}),
+        }
+        for hit in hits
+    )
+    mode = "lexical" if query.vector is None else query.mode
+    return RetrievalRecord(kind, query.query, filters, rows, mode)
 
 
 def result_count(wanted: int) -> int:

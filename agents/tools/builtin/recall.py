@@ -1,17 +1,24 @@
 """Searching what was said."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from agents.services.message_lists import ids_in_sight
 from agents.tools.base import CORE, VOICE_SLEEPTIME_CORE, builtin, integer, string, strings
-from agents.tools.builtin.finding import in_zone, read_moment, result_count, time_ago
-from agents.types import Json, RetrievalRecord, ToolContext, ToolOutcome
+from agents.tools.builtin.finding import (
+    in_zone,
+    logged,
+    read_moment,
+    result_count,
+    time_ago,
+)
+from agents.types import Json, ToolContext, ToolOutcome
 from letta_site.core.aio import in_db
-from memory.services.search import Hit, SearchQuery, search
+from memory.runtime.queries import with_vector
+from memory.services.candidates import SearchQuery
+from memory.services.search import Hit, search
 
 # What tools returned is not in the index: it repeats, and would drown what people said.
 _SPEAKERS = ("user", "assistant")
@@ -26,25 +33,24 @@ def _found(hit: Hit, context: ToolContext) -> Json:
     }
 
 
-def _outcome(hits: Sequence[Hit], query: str, filters: Json, context: ToolContext) -> ToolOutcome:
+async def _outcome(wanted: SearchQuery, filters: Json, context: ToolContext) -> ToolOutcome:
+    wanted, _ = await with_vector(wanted)
+    hits = await in_db(_search_elsewhere, wanted, context.run_id)
     count = len(hits)
     told = f"Found {count} message{'' if count == 1 else 's'}." if hits else "Nothing was found."
     answer = {"message": told, "results": [_found(hit, context) for hit in hits]}
-    record = RetrievalRecord(
-        "messages", query, filters, tuple({"id": hit.ref_id, "score": hit.score} for hit in hits)
-    )
+    record = logged("messages", wanted, hits, filters)
     return ToolOutcome(json.dumps(answer, ensure_ascii=False), retrieval=record)
 
 
-async def _search(context: ToolContext, query: str, **filters: Any) -> list[Hit]:
-    wanted = SearchQuery(
+def _wanted(context: ToolContext, query: str, **filters: Any) -> SearchQuery:
+    return SearchQuery(
         org_id=context.org_id,
         scope_ids=(context.agent_id,),
         kind="message",
         query=query,
         **filters,
     )
-    return await in_db(_search_elsewhere, wanted, context.run_id)
 
 
 def _search_elsewhere(wanted: SearchQuery, run_id: str) -> list[Hit]:
@@ -73,14 +79,14 @@ async def conversation_search(arguments: Json, context: ToolContext) -> ToolOutc
     start = read_moment(arguments.get("start_date"), context)
     end = read_moment(arguments.get("end_date"), context, end=True)
     limit = result_count(arguments["limit"])
-    hits = await _search(context, query, roles=roles, start=start, end=end, limit=limit)
+    wanted = _wanted(context, query, roles=roles, start=start, end=end, limit=limit)
     filters = {
         "roles": list(roles),
         "start": start.isoformat() if start else None,
         "end": end.isoformat() if end else None,
         "limit": limit,
     }
-    return _outcome(hits, query, filters, context)
+    return await _outcome(wanted, filters, context)
 
 
 @builtin(
@@ -103,9 +109,9 @@ async def search_memory(arguments: Json, context: ToolContext) -> ToolOutcome:
         for key, age in ages.items()
         if age is not None
     }
-    hits = await _search(context, query, roles=_SPEAKERS, **bounds)
+    wanted = _wanted(context, query, roles=_SPEAKERS, **bounds)
     filters = {key: moment.isoformat() for key, moment in bounds.items()}
-    return _outcome(hits, query, filters, context)
+    return await _outcome(wanted, filters, context)
 
 
 TOOLS = (conversation_search, search_memory)

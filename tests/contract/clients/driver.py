@@ -29,8 +29,17 @@ def is_page(value: Any) -> bool:
     return hasattr(value, "get_next_page")
 
 
+def given(value: Any) -> Any:
+    """Return a field as the client takes it: a file comes as {"$file": [name, text]}."""
+    if isinstance(value, dict) and "$file" in value:
+        name, text = value["$file"]
+        return name, text.encode()
+    return value
+
+
 def carry_out(client: Letta, order: dict[str, Any]) -> Any:
-    result = attrgetter(order["path"])(client)(**order["fields"])
+    fields = {name: given(value) for name, value in order["fields"].items()}
+    result = attrgetter(order["path"])(client)(**fields)
     if order["first_page"] and is_page(result):
         return plain(result.items)
     return plain(result)

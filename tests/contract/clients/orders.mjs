@@ -16,6 +16,13 @@ export function renamed(value, rename) {
   return Object.fromEntries(pairs);
 }
 
+// A file comes as {"$file": [name, text]}.
+function given(value) {
+  if (!value?.$file) return value;
+  const [name, text] = value.$file;
+  return new File([text], name);
+}
+
 async function collected(value, firstPage) {
   if (firstPage && value?.getPaginatedItems) return value.getPaginatedItems();
   if (!value?.[Symbol.asyncIterator]) return value;
@@ -28,8 +35,10 @@ async function carryOut(client, order, toClient) {
   const names = order.path.split('.').map(camel);
   const method = names.pop();
   const owner = names.reduce((found, name) => found[name], client);
-  const rest = Object.keys(order.fields).length ? [toClient(order.fields)] : [];
-  return collected(await owner[method](...order.positional, ...rest), order.first_page);
+  const fields = Object.entries(toClient(order.fields)).map(([key, value]) => [key, given(value)]);
+  const rest = fields.length ? [Object.fromEntries(fields)] : [];
+  const result = await owner[method](...order.positional.map(given), ...rest);
+  return collected(result, order.first_page);
 }
 
 function described(error) {
