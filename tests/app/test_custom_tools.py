@@ -19,7 +19,7 @@ from agents.types import InputMessage, RunInput, TextPart
 from letta_site.core.aio import in_db
 from letta_site.core.types import Actor
 from memory.models import Block, BlockVersion
-from tests.app.company import fetch, make, settle, use
+from tests.app.company import fetch, make, settle
 from tests.app.conftest import Api
 from tests.app.posting import play, post, send
 from tests.fakes.openai_replies import Call, Reply
@@ -42,11 +42,6 @@ def create(api: Api, code: str, **body: Any) -> Any:
     response = api.send("POST", "/v1/tools/", {"source_code": code, **body})
     assert response.status_code == 200, response.content
     return response.json()
-
-
-@pytest.fixture
-def openai(settings: Any, fake_openai: FakeOpenAI) -> FakeOpenAI:
-    return use(settings, fake_openai)
 
 
 def agent_with(api: Api, code: str, agent: Any = None, **body: Any) -> tuple[Any, Any]:

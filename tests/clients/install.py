@@ -1,4 +1,4 @@
-"""Put what the tests need beyond pip in place: published clients in .clients/, Chromium from apt.
+"""Put what the tests need beyond pip in place: published clients in .clients/, the rest from apt.
 
 What is absent and cannot be installed makes tests skip with a reason; with CI set it is an error.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 
 RECIPES = Path(__file__).resolve().parent
 TARGET = RECIPES.parent.parent / ".clients"
-APT_PACKAGES = {"chromium": "chromium", "node": "nodejs", "npm": "npm"}
+APT_PACKAGES = {"chromium": "chromium", "node": "nodejs", "npm": "npm", "bwrap": "bubblewrap"}
 
 
 class Unavailable(Exception):
@@ -99,6 +99,7 @@ STEPS: dict[str, Callable[[], None]] = {
     "npm1": lambda: install_node_client("npm1"),
     "npm0": lambda: install_node_client("npm0"),
     "chromium": lambda: require_program("chromium"),
+    "bwrap": lambda: require_program("bwrap"),
 }
 
 
