@@ -28,6 +28,8 @@ from memory.ade.cards import changes_of
 PAGE_SIZE = 50
 ROLES_SHOWN = ("user", "assistant", "tool", "summary", "system", "approval")
 
+MAX_DETAIL_CHARS = 500
+
 
 def main_conversation(agent: Agent) -> Conversation:
     """Return the conversation that the workspace shows."""
@@ -196,6 +198,7 @@ def fault_row(error: dict[str, Any], run_id: str) -> FaultRow:
         label=_("The run failed"),
         text=str(error.get("message") or error.get("detail") or ""),
         todo=str(error.get("todo") or ""),
+        detail=str(error.get("detail") or "")[:MAX_DETAIL_CHARS] if error.get("message") else "",
     )
 
 

@@ -139,6 +139,7 @@ class FaultRow:
     label: str
     text: str = ""
     todo: str = ""
+    detail: str = ""
     mild: bool = False
     seq: int = 0
     kind: Literal["fault"] = "fault"

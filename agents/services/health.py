@@ -33,6 +33,8 @@ from memory.models import BlockVersion, SearchEntry
 from memory.services.block_rows import record
 from memory.services.search import drop
 
+MOST_ROUNDS = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
@@ -62,11 +64,17 @@ def find_trouble(
 
 def repair(actor: Actor, agent_id: str, *, working: Collection[str] | None = None) -> list[Trouble]:
     """Put right what is wrong with an agent, in one transaction; return what that was."""
+    done: list[Trouble] = []
     with write():
-        found = find_trouble(actor, agent_id, working=working)
-        for trouble in found:
-            trouble.mend()
-    return found
+        # A trouble can hide another: calls are not paired while a run counts as running.
+        for _ in range(MOST_ROUNDS):
+            found = find_trouble(actor, agent_id, working=working)
+            for trouble in found:
+                trouble.mend()
+            done += found
+            if not found:
+                break
+    return done
 
 
 def unstick(actor: Actor, agent_id: str, *, working: Collection[str] = ()) -> list[Trouble]:

@@ -186,3 +186,10 @@ def test_a_full_workspace_costs_few_queries(agent: dict[str, Any]) -> None:
     asked = [one for one in queries if "SAVEPOINT" not in one["sql"]]
     assert len(asked) <= MAX_QUERIES, "\n".join(one["sql"][:150] for one in asked)
     assert len(answer.content) <= 100 * 1024
+
+
+def test_why_a_provider_refused_a_request_can_be_read_on_the_page(agent: dict[str, Any]) -> None:
+    tell(agent["id"])
+    error = {"kind": "llm_bad_request", "message": "refused the request", "detail": "No <b> here."}
+    Run.objects.update(status="failed", error={**error, "todo": "See detail."})
+    assert "No &lt;b&gt; here." in page_of(agent["id"])
