@@ -28,6 +28,8 @@ from agents.api import (
     conversations,  # noqa: F401
     group_messages,  # noqa: F401
     groups,  # noqa: F401
+    mcp_by_name,  # noqa: F401
+    mcp_servers,  # noqa: F401
     memory_links,  # noqa: F401
     messages,  # noqa: F401
     models,  # noqa: F401
@@ -102,6 +104,7 @@ ROUTERS: tuple[tuple[str, Router], ...] = (
     ("/sources", sources_router),
     ("/groups", routers.groups_router),
     ("/conversations", routers.conversations_router),
+    ("/mcp-servers", routers.mcp_servers_router),
     ("/messages", routers.messages_router),
     ("/models", routers.models_router),
     ("/passages", routers.passages_router),

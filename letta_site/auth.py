@@ -32,7 +32,8 @@ OPERATOR = Actor(DEFAULT_ORG_ID, DEFAULT_USER_ID)
 OPERATOR_NAME = "local-operator"
 GUEST = "letta.guest"  # in the ASGI scope of a request that this process makes itself
 SESSION_MARK = "letta_operator"
-OPEN_API_PATHS = frozenset({"health", "ready"})
+# The last is where a person comes back to from a sign-in elsewhere; its `state` is the proof.
+OPEN_API_PATHS = frozenset({"health", "ready", "tools/mcp/oauth/callback"})
 ACCOUNTS_AGE_S = 5.0
 FAILURES_A_MINUTE = 10
 

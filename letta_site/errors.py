@@ -21,6 +21,8 @@ from letta_site.core.errors import (
     Invalid,
     LLMError,
     Malformed,
+    McpFailure,
+    McpTimeout,
     NotFound,
     NotReady,
     TooLarge,
@@ -42,6 +44,8 @@ STATUS: dict[type[AppError], int] = {
     Unsupported: 415,
     Malformed: 422,
     NotReady: 501,
+    McpFailure: 502,
+    McpTimeout: 408,
 }
 LLM_STATUS = {
     "llm_bad_request": 400,
@@ -87,8 +91,8 @@ def answer(request: HttpRequest, failure: AppError) -> HttpResponse:
     body |= _own_fields(request, failure.code, failure.what, failure.todo)
     body |= {key: failure.extra[key] for key in ("detail",) if key in failure.extra}
     response = _json(request, status, body)
-    if isinstance(failure, LLMError):
-        response["x-should-retry"] = "false"
+    if isinstance(failure, LLMError | McpFailure):
+        response["x-should-retry"] = "false"  # the call may have been carried out
     if isinstance(failure, Unauthorized):
         response["WWW-Authenticate"] = "Bearer"
     return response
@@ -122,6 +126,9 @@ def _letta_body(failure: AppError) -> Body:
             "error": {"type": failure.kind, "message": failure.what, "detail": failure.detail},
             "detail": failure.what,
         }
+    if isinstance(failure, McpFailure) and not isinstance(failure, McpTimeout):
+        error = {"type": "mcp_connection_error", "message": failure.what, "detail": failure.todo}
+        return {"error": error, "detail": failure.what}
     if isinstance(failure, Unauthorized):
         return {"detail": "Unauthorized"}
     if isinstance(failure, Malformed):

@@ -213,8 +213,25 @@ SANDBOX_PORTS = env.ports("LETTA_SANDBOX_PORTS", default="80,443")
 TOOL_INSTALLS = env.flag("LETTA_TOOL_INSTALLS")
 TOOL_INSTALL_TIMEOUT_S = env.whole("LETTA_TOOL_INSTALL_TIMEOUT_S", default=300, least=1)
 
+# --- MCP servers (docs/decisions/0095) --------------------------------------------------------
+# Command lines that may be started, as their beginnings; * is every one.
+MCP_COMMANDS = env.words("LETTA_MCP_COMMANDS") or (
+    [] if env.flag("MCP_DISABLE_STDIO", default=True) else ["*"]
+)
+# Without a password only this machine's user comes in, who can reach its own addresses anyway.
+_reaches = ("public", "loopback") if SERVER_PASSWORD else ("loopback", "public")
+MCP_REACH = env.one_of("LETTA_MCP_REACH", *_reaches, "private")
+MCP_CONNECT_TIMEOUT_S = env.whole("LETTA_MCP_CONNECT_TIMEOUT_S", default=15, least=1)
+MCP_TIMEOUT_S = env.whole("LETTA_MCP_TIMEOUT_S", default=60, least=1)
+MCP_IDLE_S = env.whole("LETTA_MCP_IDLE_S", default=60)
+MCP_SESSIONS = env.whole("LETTA_MCP_SESSIONS", default=32, least=1)
+MCP_MAX_ANSWER_BYTES = 8 * 1024 * 1024
+MCP_SIGN_IN_TIMEOUT_S = 300
 # A callback goes to an address that a caller named. Private ones are for development.
 ALLOW_PRIVATE_CALLBACKS = env.flag("LETTA_ALLOW_PRIVATE_CALLBACKS")
+ALLOW_PRIVATE_WEB = env.flag("LETTA_ALLOW_PRIVATE_WEB")
+WEB_TIMEOUT_S = 30
+MAX_PAGE_BYTES = 2 * 1024 * 1024
 ALLOW_PRIVATE_PICTURES = env.flag("LETTA_ALLOW_PRIVATE_PICTURES")
 CALLBACK_TIMEOUT_S = 5
 PICTURE_TIMEOUT_S = 10
@@ -226,5 +243,7 @@ LOGGING: dict[str, Any] = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    # What goes wrong with an MCP server is told to whoever asked, and kept in its row.
+    "loggers": {"mcp": {"level": "CRITICAL"}, "client": {"level": "CRITICAL"}},
     "root": {"handlers": ["stderr"], "level": env.text("LETTA_LOG_LEVEL", default="WARNING")},
 }

@@ -3,6 +3,7 @@
 from agents.models.agent import Agent, AgentSecret, AgentTag, Conversation, Fork
 from agents.models.group import Group, GroupBlock, GroupMember, Talk
 from agents.models.links import AgentArchive, AgentBlock, AgentFile, AgentFolder, AgentTool
+from agents.models.mcp import McpServer, McpSignIn
 from agents.models.message import Compaction, Message, MessageVersion
 from agents.models.run import Batch, RequestPart, Run, RunEvent, Step, ToolCall
 from agents.models.tool import Tool, ToolVersion
@@ -23,6 +24,8 @@ __all__ = [
     "Group",
     "GroupBlock",
     "GroupMember",
+    "McpServer",
+    "McpSignIn",
     "Message",
     "MessageVersion",
     "RequestPart",
@@ -32,6 +35,5 @@ __all__ = [
     "Talk",
     "Tool",
     "ToolCall",
-    "ToolVersion",
     "ToolVersion",
 ]

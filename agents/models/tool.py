@@ -28,6 +28,11 @@ class Tool(Owned):
     enable_parallel_execution = models.BooleanField(null=True, default=False)
     metadata = models.JSONField(null=True, default=dict, blank=True)
     project_id = models.CharField(max_length=100, null=True, blank=True)
+    mcp_server = models.ForeignKey(
+        "agents.McpServer", models.CASCADE, null=True, blank=True, related_name="tools"
+    )
+    # The server's own name for it; `name` is another one where that was taken, or not a name.
+    mcp_name = models.TextField(blank=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["org", "name"], name="one_tool_a_name")]

@@ -34,7 +34,8 @@ def prepare(actor: Actor, agent_id: str, tool_name: str, arguments: Json) -> Pre
     found = link.select_related("tool").first()
     if found is None:
         raise NotFound(f"Agent {agent_id} has no tool named {tool_name!r}.")
-    if found.tool.tool_type != "custom" and not found.tool.tool_type.startswith("letta_"):
+    kind = found.tool.tool_type
+    if kind not in ("custom", "external_mcp") and not kind.startswith("letta_"):
         raise NotReady(f"Running {tool_name!r} is not supported yet: it is not kept here.")
     context = ToolContext(
         agent_id=agent_id,

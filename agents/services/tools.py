@@ -54,6 +54,8 @@ def save_tool(actor: Actor, draft: ToolDraft) -> Tool:
     _check_fields(fields)
     with write():
         row = Tool.objects.of(actor).filter(name=name).first()
+        if row is not None and row.mcp_server_id:
+            raise Invalid(f"{name!r} is the name of an MCP server's tool; choose another one.")
         if row is None:
             row = Tool(
                 org_id=actor.org_id, name=name, created_by_id=actor.id, project_id=draft.project_id

@@ -9,6 +9,7 @@ from agents.types import Json, ToolContext, ToolOutcome, ToolSpec
 CORE = "letta_core"
 MULTI_AGENT_CORE = "letta_multi_agent_core"
 MEMORY_CORE = "letta_memory_core"
+BUILTIN_TYPE = "letta_builtin"
 SLEEPTIME_CORE = "letta_sleeptime_core"
 FILES_CORE = "letta_files_core"
 VOICE_SLEEPTIME_CORE = "letta_voice_sleeptime_core"

@@ -11,6 +11,7 @@ from agents.engine.repair import clean_text
 from agents.tools.base import Messenger, ToolFailure
 from agents.tools.builtin import BUILTIN
 from agents.tools.custom import run_custom
+from agents.tools.mcp_desk import run_external
 from agents.tools.schema import fit_arguments
 from agents.types import Json, ToolCall, ToolContext, ToolOutcome, ToolSpec
 from letta_site.core.errors import AppError, NotReady
@@ -56,7 +57,9 @@ class AgentToolBox:
         raise ToolFailure(f"You have no tool {name!r}. Your tools: {known}.")
 
     async def _run(self, spec: ToolSpec, arguments: Json, context: ToolContext) -> ToolOutcome:
-        if spec.tool_type == "external_mcp" or spec.name not in BUILTIN:
+        if spec.tool_type == "external_mcp":
+            return await run_external(spec, arguments, context)
+        if spec.name not in BUILTIN:
             raise NotReady(
                 f"{NotReady.code}: {spec.name} is a tool of type {spec.tool_type}, and this "
                 "version of the server does not run those yet."

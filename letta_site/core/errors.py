@@ -82,3 +82,21 @@ class LLMError(AppError):
         super().__init__(what, todo=todo)
         self.kind = kind
         self.detail = detail
+
+
+class McpFailure(AppError):
+    """An MCP server cannot be used: it is down, refuses, or speaks another language."""
+
+    code = "MCP_ERROR"
+
+
+class McpTimeout(McpFailure):
+    """An MCP server did not answer in time."""
+
+    code = "MCP_TIMEOUT"
+
+
+class McpSignInNeeded(McpFailure):
+    """An MCP server wants a person to sign in there first."""
+
+    code = "MCP_SIGN_IN_NEEDED"

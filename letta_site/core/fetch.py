@@ -14,7 +14,7 @@ import ipaddress
 import re
 import socket
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import unquote_to_bytes, urljoin, urlsplit
 
 from letta_site.core.errors import Invalid
@@ -26,6 +26,8 @@ _DATA_URL = re.compile(r"data:(?P<type>[^;,]*)(?:;[^;,]*?)*?(?P<b64>;base64)?,(?
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+# How far in a request may go: the open internet, also this machine itself, or anywhere.
+Reach = Literal["public", "loopback", "private"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,15 @@ class Fetched:
     """What an address gave."""
 
     media_type: str
+    data: bytes
+    charset: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a service answered, whatever its status."""
+
+    status: int
     data: bytes
 
 
@@ -72,6 +83,24 @@ async def post_json(url: str, body: bytes, limits: Limits) -> int:
         raise Invalid(f"{_shown(url)} did not answer within {limits.timeout_s:g} s.") from None
 
 
+async def ask(
+    method: str,
+    url: str,
+    limits: Limits,
+    *,
+    body: bytes | None = None,
+    headers: dict[str, str] | None = None,
+) -> Answer:
+    """Send a request and return the whole answer; a redirect is not followed. Raises Invalid."""
+    try:
+        async with asyncio.timeout(limits.timeout_s):
+            target = await _Target.of(url, limits)
+            async with target.request(method, body, headers) as response:
+                return Answer(int(response.status_code), await _read_body(response, limits))
+    except TimeoutError:
+        raise Invalid(f"{_shown(url)} did not answer within {limits.timeout_s:g} s.") from None
+
+
 def check_url(url: str) -> None:
     """Raise Invalid unless this is an http or https address with a host and no credentials."""
     try:
@@ -85,13 +114,42 @@ def check_url(url: str) -> None:
         raise Invalid("An address with a user name or password in it is not used.")
 
 
+async def judged_address(url: str, reach: Reach) -> str:
+    """Return the IP address to connect to for a URL. Raises Invalid when it is out of reach.
+
+    All addresses of the name are judged: a name that leads both in and out is refused.
+    """
+    check_url(url)
+    parts = urlsplit(url)
+    addresses = await _resolve(str(parts.hostname), parts.port or _PORTS[parts.scheme])
+    if not all(is_within(address, reach) for address in addresses):
+        raise Invalid(
+            f"{_shown(url)} leads into a private network, which this server does not enter.",
+            todo="Use a public address.",
+        )
+    return addresses[0]
+
+
+def is_within(address: str, reach: Reach) -> bool:
+    """Tell whether an IP address may be connected to."""
+    if reach == "private" or is_public(address):
+        return True
+    meanings = _read(address)
+    return reach == "loopback" and bool(meanings) and all(one.is_loopback for one in meanings)
+
+
 def is_public(address: str) -> bool:
     """Tell whether an IP address belongs to the open internet, in whatever form it hides."""
+    meanings = _read(address)
+    return bool(meanings) and all(one.is_global and not one.is_multicast for one in meanings)
+
+
+def _read(address: str) -> list[Address]:
+    """Return the addresses that this text stands for; none if it is not an IP address."""
     try:
-        found = ipaddress.ip_address(address.partition("%")[0])
+        return _meanings(ipaddress.ip_address(address.partition("%")[0]))
     except ValueError:
-        return False
-    return all(one.is_global and not one.is_multicast for one in _meanings(found))
+        return []
 
 
 def _meanings(address: Address) -> list[Address]:
@@ -127,13 +185,19 @@ async def _get(url: str, limits: Limits) -> Fetched | str:
             return str(response.headers["location"])
         if response.status_code != 200:
             raise Invalid(f"{_shown(url)} answered with status {response.status_code}.")
-        data = bytearray()
-        async for piece in response.aiter_bytes():
-            data += piece
-            if len(data) > limits.max_bytes:
-                raise _too_large(limits)
+        data = await _read_body(response, limits)
     media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return Fetched(media_type, bytes(data))
+    return Fetched(media_type, data, response.charset_encoding or "")
+
+
+async def _read_body(response: Any, limits: Limits) -> bytes:
+    """Return a body as it is when unpacked. Raises Invalid when that is too long."""
+    data = bytearray()
+    async for piece in response.aiter_bytes():
+        data += piece
+        if len(data) > limits.max_bytes:
+            raise _too_large(limits)
+    return bytes(data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,25 +211,22 @@ class _Target:
 
     @classmethod
     async def of(cls, url: str, limits: Limits) -> _Target:
-        check_url(url)
-        parts = urlsplit(url)
-        port = parts.port or _PORTS[parts.scheme]
-        addresses = await _resolve(str(parts.hostname), port)
-        if not limits.private and not all(map(is_public, addresses)):
-            raise Invalid(
-                f"{_shown(url)} leads into a private network, which this server does not enter.",
-                todo="Use a public address.",
-            )
-        return cls(url, parts.netloc, addresses[0], limits.timeout_s)
+        address = await judged_address(url, "private" if limits.private else "public")
+        return cls(url, urlsplit(url).netloc, address, limits.timeout_s)
 
-    def request(self, method: str, body: bytes | None = None) -> _Call:
-        return _Call(self, method, body)
+    def request(
+        self, method: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> _Call:
+        return _Call(self, method, body, headers or {})
 
 
 class _Call:
     """One request to the judged address, as an async context manager that gives the response."""
 
-    def __init__(self, target: _Target, method: str, body: bytes | None) -> None:
+    def __init__(
+        self, target: _Target, method: str, body: bytes | None, headers: dict[str, str]
+    ) -> None:
+        self._headers = headers
         self._target = target
         self._method = method
         self._body = body
@@ -177,7 +238,7 @@ class _Call:
         httpx = importlib.import_module("httpx2")
         target = self._target
         self._client = httpx.AsyncClient(trust_env=False, timeout=target.timeout_s)
-        headers = {"Host": target.host, "User-Agent": "letta-site"}
+        headers = {"User-Agent": "letta-site", **self._headers, "Host": target.host}
         if self._body is not None:
             headers["Content-Type"] = "application/json"
         request = self._client.build_request(

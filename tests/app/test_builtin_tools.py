@@ -246,10 +246,11 @@ def only(spec: ToolSpec) -> ToolOutcome:
     )
 
 
-def test_tools_of_other_servers_say_that_they_are_not_run() -> None:
+@pytest.mark.django_db(transaction=True)
+def test_a_tool_whose_server_is_gone_says_so() -> None:
     outcome = only(ToolSpec("roll_dice", "", {}, "external_mcp"))
     assert outcome.status == "error"
-    assert "NOT_IMPLEMENTED" in outcome.text
+    assert "no longer there" in outcome.text
 
 
 @pytest.mark.django_db(transaction=True)
