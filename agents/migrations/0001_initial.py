@@ -8,657 +8,1306 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('core', '0001_initial'),
-        ('memory', '0003_vectors_follow_texts'),
+        ("core", "0001_initial"),
+        ("memory", "0003_vectors_follow_texts"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='RequestPart',
+            name="RequestPart",
             fields=[
-                ('sha256', models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ('text', models.TextField()),
+                ("sha256", models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ("text", models.TextField()),
             ],
         ),
         migrations.CreateModel(
-            name='Agent',
+            name="Agent",
             fields=[
-                ('created_at', models.DateTimeField(default=letta_site.core.clock.now, editable=False)),
-                ('updated_at', models.DateTimeField(default=letta_site.core.clock.now, editable=False)),
-                ('created_by_id', models.CharField(blank=True, editable=False, max_length=60, null=True)),
-                ('last_updated_by_id', models.CharField(blank=True, editable=False, max_length=60, null=True)),
-                ('id', models.CharField(default=functools.partial(letta_site.core.ids.new_id, *('agent',), **{}), editable=False, max_length=60, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=200)),
-                ('agent_type', models.CharField(default='letta_v1_agent', max_length=40)),
-                ('description', models.TextField(blank=True, null=True)),
-                ('system', models.TextField(blank=True)),
-                ('model', models.CharField(max_length=200)),
-                ('embedding', models.CharField(blank=True, max_length=200, null=True)),
-                ('embedding_config', models.JSONField(blank=True, null=True)),
-                ('model_settings', models.JSONField(blank=True, default=dict)),
-                ('llm_config', models.JSONField(blank=True, default=dict)),
-                ('context_window_limit', models.IntegerField(default=128000)),
-                ('compaction_settings', models.JSONField(blank=True, null=True)),
-                ('response_format', models.JSONField(blank=True, null=True)),
-                ('tool_rules', models.JSONField(blank=True, default=list)),
-                ('metadata', models.JSONField(blank=True, default=dict, null=True)),
-                ('message_buffer_autoclear', models.BooleanField(default=False)),
-                ('enable_sleeptime', models.BooleanField(blank=True, null=True)),
-                ('timezone', models.CharField(default='UTC', max_length=64)),
-                ('hidden', models.BooleanField(blank=True, null=True)),
-                ('max_files_open', models.IntegerField(blank=True, null=True)),
-                ('per_file_view_window_char_limit', models.IntegerField(blank=True, null=True)),
-                ('project_id', models.CharField(blank=True, max_length=100, null=True)),
-                ('template_id', models.CharField(blank=True, max_length=100, null=True)),
-                ('base_template_id', models.CharField(blank=True, max_length=100, null=True)),
-                ('deployment_id', models.CharField(blank=True, max_length=100, null=True)),
-                ('entity_id', models.CharField(blank=True, max_length=100, null=True)),
-                ('last_run_completion', models.DateTimeField(blank=True, null=True)),
-                ('last_run_duration_ms', models.BigIntegerField(blank=True, null=True)),
-                ('last_stop_reason', models.CharField(blank=True, max_length=60, null=True)),
-                ('calibration', models.JSONField(default=dict, editable=False)),
-                ('last_seq', models.BigIntegerField(default=0, editable=False)),
-                ('files_version', models.PositiveIntegerField(default=0, editable=False)),
-                ('org', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='core.organization')),
+                (
+                    "created_at",
+                    models.DateTimeField(default=letta_site.core.clock.now, editable=False),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(default=letta_site.core.clock.now, editable=False),
+                ),
+                (
+                    "created_by_id",
+                    models.CharField(blank=True, editable=False, max_length=60, null=True),
+                ),
+                (
+                    "last_updated_by_id",
+                    models.CharField(blank=True, editable=False, max_length=60, null=True),
+                ),
+                (
+                    "id",
+                    models.CharField(
+                        default=functools.partial(letta_site.core.ids.new_id, *("agent",), **{}),
+                        editable=False,
+                        max_length=60,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("name", models.CharField(max_length=200)),
+                ("agent_type", models.CharField(default="letta_v1_agent", max_length=40)),
+                ("description", models.TextField(blank=True, null=True)),
+                ("system", models.TextField(blank=True)),
+                ("model", models.CharField(max_length=200)),
+                ("embedding", models.CharField(blank=True, max_length=200, null=True)),
+                ("embedding_config", models.JSONField(blank=True, null=True)),
+                ("model_settings", models.JSONField(blank=True, default=dict)),
+                ("llm_config", models.JSONField(blank=True, default=dict)),
+                ("context_window_limit", models.IntegerField(default=128000)),
+                ("compaction_settings", models.JSONField(blank=True, null=True)),
+                ("response_format", models.JSONField(blank=True, null=True)),
+                ("tool_rules", models.JSONField(blank=True, default=list)),
+                ("metadata", models.JSONField(blank=True, default=dict, null=True)),
+                ("message_buffer_autoclear", models.BooleanField(default=False)),
+                ("enable_sleeptime", models.BooleanField(blank=True, null=True)),
+                ("timezone", models.CharField(default="UTC", max_length=64)),
+                ("hidden", models.BooleanField(blank=True, null=True)),
+                ("max_files_open", models.IntegerField(blank=True, null=True)),
+                ("per_file_view_window_char_limit", models.IntegerField(blank=True, null=True)),
+                ("project_id", models.CharField(blank=True, max_length=100, null=True)),
+                ("template_id", models.CharField(blank=True, max_length=100, null=True)),
+                ("base_template_id", models.CharField(blank=True, max_length=100, null=True)),
+                ("deployment_id", models.CharField(blank=True, max_length=100, null=True)),
+                ("entity_id", models.CharField(blank=True, max_length=100, null=True)),
+                ("last_run_completion", models.DateTimeField(blank=True, null=True)),
+                ("last_run_duration_ms", models.BigIntegerField(blank=True, null=True)),
+                ("last_stop_reason", models.CharField(blank=True, max_length=60, null=True)),
+                ("calibration", models.JSONField(default=dict, editable=False)),
+                ("last_seq", models.BigIntegerField(default=0, editable=False)),
+                ("files_version", models.PositiveIntegerField(default=0, editable=False)),
+                (
+                    "org",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="core.organization",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='AgentArchive',
+            name="AgentArchive",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('is_owner', models.BooleanField(default=True)),
-                ('agent', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='archive_links', to='agents.agent')),
-                ('archive', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='agent_links', to='memory.archive')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("is_owner", models.BooleanField(default=True)),
+                (
+                    "agent",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="archive_links",
+                        to="agents.agent",
+                    ),
+                ),
+                (
+                    "archive",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="agent_links",
+                        to="memory.archive",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['id'],
+                "ordering": ["id"],
             },
         ),
         migrations.AddField(
-            model_name='agent',
-            name='archives',
-            field=models.ManyToManyField(related_name='agents', through='agents.AgentArchive', to='memory.archive'),
+            model_name="agent",
+            name="archives",
+            field=models.ManyToManyField(
+                related_name="agents", through="agents.AgentArchive", to="memory.archive"
+            ),
         ),
         migrations.CreateModel(
-            name='AgentBlock',
+            name="AgentBlock",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('agent', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='block_links', to='agents.agent')),
-                ('block', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='agent_links', to='memory.block')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "agent",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="block_links",
+                        to="agents.agent",
+                    ),
+                ),
+                (
+                    "block",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="agent_links",
+                        to="memory.block",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['id'],
+                "ordering": ["id"],
             },
         ),
         migrations.AddField(
-            model_name='agent',
-            name='blocks',
-            field=models.ManyToManyField(related_name='agents', through='agents.AgentBlock', to='memory.block'),
+            model_name="agent",
+            name="blocks",
+            field=models.ManyToManyField(
+                related_name="agents", through="agents.AgentBlock", to="memory.block"
+            ),
         ),
         migrations.CreateModel(
-            name='AgentFile',
+            name="AgentFile",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('is_open', models.BooleanField(default=True)),
-                ('start_line', models.PositiveIntegerField(default=1)),
-                ('end_line', models.PositiveIntegerField(default=1)),
-                ('view', models.TextField(blank=True)),
-                ('accessed_at', models.DateTimeField(default=letta_site.core.clock.now)),
-                ('agent', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='file_views', to='agents.agent')),
-                ('file', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='agent_views', to='memory.file')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("is_open", models.BooleanField(default=True)),
+                ("start_line", models.PositiveIntegerField(default=1)),
+                ("end_line", models.PositiveIntegerField(default=1)),
+                ("view", models.TextField(blank=True)),
+                ("accessed_at", models.DateTimeField(default=letta_site.core.clock.now)),
+                (
+                    "agent",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="file_views",
+                        to="agents.agent",
+                    ),
+                ),
+                (
+                    "file",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="agent_views",
+                        to="memory.file",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['id'],
+                "ordering": ["id"],
             },
         ),
         migrations.CreateModel(
-            name='AgentFolder',
+            name="AgentFolder",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('agent', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='folder_links', to='agents.agent')),
-                ('folder', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='agent_links', to='memory.folder')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "agent",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="folder_links",
+                        to="agents.agent",
+                    ),
+                ),
+                (
+                    "folder",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="agent_links",
+                        to="memory.folder",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['id'],
-            },
-        ),
-        migrations.AddField(
-            model_name='agent',
-            name='folders',
-            field=models.ManyToManyField(related_name='agents', through='agents.AgentFolder', to='memory.folder'),
-        ),
-        migrations.CreateModel(
-            name='AgentSecret',
-            fields=[
-                ('id', models.CharField(default=functools.partial(letta_site.core.ids.new_id, *('agent-env',), **{}), editable=False, max_length=60, primary_key=True, serialize=False)),
-                ('key', models.CharField(max_length=200)),
-                ('sealed_value', models.TextField(editable=False)),
-                ('description', models.TextField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(default=letta_site.core.clock.now, editable=False)),
-                ('updated_at', models.DateTimeField(default=letta_site.core.clock.now, editable=False)),
-                ('agent', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='secret_rows', to='agents.agent')),
-            ],
-            options={
-                'ordering': ['key'],
-            },
-        ),
-        migrations.CreateModel(
-            name='AgentTag',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('tag', models.CharField(db_index=True, max_length=200)),
-                ('agent', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tag_rows', to='agents.agent')),
-            ],
-            options={
-                'ordering': ['id'],
-            },
-        ),
-        migrations.CreateModel(
-            name='Batch',
-            fields=[
-                ('created_at', models.DateTimeField(default=letta_site.core.clock.now, editable=False)),
-                ('updated_at', models.DateTimeField(default=letta_site.core.clock.now, editable=False)),
-                ('created_by_id', models.CharField(blank=True, editable=False, max_length=60, null=True)),
-                ('last_updated_by_id', models.CharField(blank=True, editable=False, max_length=60, null=True)),
-                ('id', models.CharField(default=functools.partial(letta_site.core.ids.new_id, *('job',), **{}), editable=False, max_length=60, primary_key=True, serialize=False)),
-                ('callback_url', models.CharField(max_length=2083, null=True)),
-                ('cancelled_at', models.DateTimeField(null=True)),
-                ('callback_sent_at', models.DateTimeField(null=True)),
-                ('callback_status_code', models.IntegerField(null=True)),
-                ('callback_error', models.TextField(null=True)),
-                ('org', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='core.organization')),
-            ],
-        ),
-        migrations.CreateModel(
-            name='Conversation',
-            fields=[
-                ('created_at', models.DateTimeField(default=letta_site.core.clock.now, editable=False)),
-                ('updated_at', models.DateTimeField(default=letta_site.core.clock.now, editable=False)),
-                ('created_by_id', models.CharField(blank=True, editable=False, max_length=60, null=True)),
-                ('last_updated_by_id', models.CharField(blank=True, editable=False, max_length=60, null=True)),
-                ('id', models.CharField(default=functools.partial(letta_site.core.ids.new_id, *('conv',), **{}), editable=False, max_length=60, primary_key=True, serialize=False)),
-                ('is_default', models.BooleanField(default=False)),
-                ('summary', models.TextField(blank=True, null=True)),
-                ('system_message_id', models.CharField(max_length=60, null=True)),
-                ('summary_message_id', models.CharField(max_length=60, null=True)),
-                ('window_after_seq', models.BigIntegerField(default=0)),
-                ('compiled_versions', models.JSONField(default=dict)),
-                ('title', models.TextField(blank=True, null=True)),
-                ('model', models.CharField(blank=True, max_length=200, null=True)),
-                ('model_settings', models.JSONField(blank=True, null=True)),
-                ('isolated_block_ids', models.JSONField(blank=True, default=list)),
-                ('lineage', models.JSONField(default=list, editable=False)),
-                ('last_message_at', models.DateTimeField(blank=True, null=True)),
-                ('deleted_at', models.DateTimeField(editable=False, null=True)),
-                ('agent', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='conversations', to='agents.agent')),
-                ('org', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='core.organization')),
-            ],
-        ),
-        migrations.CreateModel(
-            name='Compaction',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('seq', models.BigIntegerField()),
-                ('run_id', models.CharField(max_length=60, null=True)),
-                ('step_id', models.CharField(max_length=60, null=True)),
-                ('trigger', models.CharField(max_length=40)),
-                ('mode', models.CharField(max_length=40)),
-                ('from_seq', models.BigIntegerField()),
-                ('to_seq', models.BigIntegerField()),
-                ('message_ids', models.JSONField(default=list)),
-                ('summary_before', models.TextField(null=True)),
-                ('summary_after', models.TextField()),
-                ('summary_message_id', models.CharField(max_length=60, null=True)),
-                ('previous_summary_id', models.CharField(max_length=60, null=True)),
-                ('previous_window_after', models.BigIntegerField(default=0)),
-                ('undone_at', models.DateTimeField(null=True)),
-                ('tokens_before', models.IntegerField()),
-                ('tokens_after', models.IntegerField()),
-                ('created_at', models.DateTimeField()),
-                ('agent', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='compactions', to='agents.agent')),
-                ('org', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='core.organization')),
-                ('conversation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='compactions', to='agents.conversation')),
-            ],
-        ),
-        migrations.CreateModel(
-            name='Fork',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('parent_agent_id', models.CharField(max_length=60)),
-                ('parent_conversation_id', models.CharField(max_length=60, null=True)),
-                ('step_id', models.CharField(max_length=60, null=True)),
-                ('parent_seq', models.BigIntegerField()),
-                ('created_at', models.DateTimeField(default=letta_site.core.clock.now)),
-                ('child_agent', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='origin', to='agents.agent')),
-                ('child_conversation', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, to='agents.conversation')),
-                ('org', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='core.organization')),
-            ],
-        ),
-        migrations.CreateModel(
-            name='Group',
-            fields=[
-                ('created_at', models.DateTimeField(default=letta_site.core.clock.now, editable=False)),
-                ('updated_at', models.DateTimeField(default=letta_site.core.clock.now, editable=False)),
-                ('created_by_id', models.CharField(blank=True, editable=False, max_length=60, null=True)),
-                ('last_updated_by_id', models.CharField(blank=True, editable=False, max_length=60, null=True)),
-                ('id', models.CharField(default=functools.partial(letta_site.core.ids.new_id, *('group',), **{}), editable=False, max_length=60, primary_key=True, serialize=False)),
-                ('manager_type', models.CharField(default='round_robin', max_length=20)),
-                ('description', models.TextField(blank=True)),
-                ('termination_token', models.CharField(blank=True, max_length=200, null=True)),
-                ('max_turns', models.IntegerField(blank=True, null=True)),
-                ('sleeptime_agent_frequency', models.IntegerField(blank=True, null=True)),
-                ('max_message_buffer_length', models.IntegerField(blank=True, null=True)),
-                ('min_message_buffer_length', models.IntegerField(blank=True, null=True)),
-                ('turns_counter', models.IntegerField(default=0)),
-                ('last_processed_message_id', models.CharField(blank=True, max_length=60, null=True)),
-                ('last_seq', models.BigIntegerField(default=0, editable=False)),
-                ('unheard', models.JSONField(default=list, editable=False)),
-                ('hidden', models.BooleanField(blank=True, null=True)),
-                ('project_id', models.CharField(blank=True, max_length=100, null=True)),
-                ('template_id', models.CharField(blank=True, max_length=100, null=True)),
-                ('base_template_id', models.CharField(blank=True, max_length=100, null=True)),
-                ('deployment_id', models.CharField(blank=True, max_length=100, null=True)),
-                ('manager_agent', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='managed_groups', to='agents.agent')),
-                ('org', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='core.organization')),
-            ],
-        ),
-        migrations.CreateModel(
-            name='GroupBlock',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('block', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='group_links', to='memory.block')),
-                ('group', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='block_links', to='agents.group')),
-            ],
-            options={
-                'ordering': ['id'],
-            },
-        ),
-        migrations.CreateModel(
-            name='GroupMember',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('unheard', models.JSONField(default=list)),
-                ('agent', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='group_links', to='agents.agent')),
-                ('group', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='member_links', to='agents.group')),
-            ],
-            options={
-                'ordering': ['id'],
-            },
-        ),
-        migrations.CreateModel(
-            name='Message',
-            fields=[
-                ('created_at', models.DateTimeField(default=letta_site.core.clock.now, editable=False)),
-                ('updated_at', models.DateTimeField(default=letta_site.core.clock.now, editable=False)),
-                ('created_by_id', models.CharField(blank=True, editable=False, max_length=60, null=True)),
-                ('last_updated_by_id', models.CharField(blank=True, editable=False, max_length=60, null=True)),
-                ('id', models.CharField(default=functools.partial(letta_site.core.ids.new_id, *('message',), **{}), editable=False, max_length=60, primary_key=True, serialize=False)),
-                ('seq', models.BigIntegerField()),
-                ('role', models.CharField(max_length=20)),
-                ('content', models.JSONField(default=list)),
-                ('tool_calls', models.JSONField(default=list)),
-                ('tool_returns', models.JSONField(default=list)),
-                ('approvals', models.JSONField(default=list)),
-                ('name', models.CharField(max_length=200, null=True)),
-                ('otid', models.CharField(max_length=200, null=True)),
-                ('sender_id', models.CharField(max_length=60, null=True)),
-                ('group_id', models.CharField(max_length=60, null=True)),
-                ('step_id', models.CharField(db_index=True, max_length=60, null=True)),
-                ('run_id', models.CharField(db_index=True, max_length=60, null=True)),
-                ('model', models.CharField(max_length=200, null=True)),
-                ('is_err', models.BooleanField(default=False)),
-                ('aside', models.BooleanField(default=False)),
-                ('agent', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='messages', to='agents.agent')),
-                ('conversation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='messages', to='agents.conversation')),
-                ('org', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='core.organization')),
-            ],
-        ),
-        migrations.AddField(
-            model_name='conversation',
-            name='pending',
-            field=models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='agents.message'),
-        ),
-        migrations.CreateModel(
-            name='MessageVersion',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('n', models.PositiveIntegerField()),
-                ('content', models.JSONField(default=list)),
-                ('tool_calls', models.JSONField(default=list)),
-                ('actor_kind', models.CharField(max_length=10)),
-                ('actor_id', models.CharField(max_length=60, null=True)),
-                ('created_at', models.DateTimeField(default=letta_site.core.clock.now)),
-                ('message', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='agents.message')),
-            ],
-            options={
-                'ordering': ['n'],
-            },
-        ),
-        migrations.CreateModel(
-            name='Run',
-            fields=[
-                ('created_at', models.DateTimeField(default=letta_site.core.clock.now, editable=False)),
-                ('updated_at', models.DateTimeField(default=letta_site.core.clock.now, editable=False)),
-                ('created_by_id', models.CharField(blank=True, editable=False, max_length=60, null=True)),
-                ('last_updated_by_id', models.CharField(blank=True, editable=False, max_length=60, null=True)),
-                ('id', models.CharField(default=functools.partial(letta_site.core.ids.new_id, *('run',), **{}), editable=False, max_length=60, primary_key=True, serialize=False)),
-                ('seq', models.BigIntegerField()),
-                ('status', models.CharField(default='created', max_length=20)),
-                ('stop_reason', models.CharField(max_length=60, null=True)),
-                ('background', models.BooleanField(default=False)),
-                ('input', models.JSONField(default=list)),
-                ('options', models.JSONField(default=dict)),
-                ('request_config', models.JSONField(default=dict, null=True)),
-                ('metadata', models.JSONField(default=dict, null=True)),
-                ('error', models.JSONField(null=True)),
-                ('resend_key', models.CharField(max_length=200, null=True)),
-                ('idempotency_key', models.CharField(max_length=255, null=True)),
-                ('otid', models.CharField(max_length=200, null=True)),
-                ('callback_url', models.CharField(max_length=2083, null=True)),
-                ('callback_sent_at', models.DateTimeField(null=True)),
-                ('callback_status_code', models.IntegerField(null=True)),
-                ('callback_error', models.TextField(null=True)),
-                ('started_at', models.DateTimeField(null=True)),
-                ('completed_at', models.DateTimeField(null=True)),
-                ('heartbeat_at', models.DateTimeField(null=True)),
-                ('ttft_ns', models.BigIntegerField(null=True)),
-                ('total_duration_ns', models.BigIntegerField(null=True)),
-                ('step_count', models.IntegerField(default=0)),
-                ('prompt_tokens', models.BigIntegerField(default=0)),
-                ('completion_tokens', models.BigIntegerField(default=0)),
-                ('cached_input_tokens', models.BigIntegerField(null=True)),
-                ('reasoning_tokens', models.BigIntegerField(null=True)),
-                ('context_tokens', models.BigIntegerField(null=True)),
-                ('agent', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='runs', to='agents.agent')),
-                ('batch', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='runs', to='agents.batch')),
-                ('conversation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='runs', to='agents.conversation')),
-                ('org', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='core.organization')),
-            ],
-        ),
-        migrations.CreateModel(
-            name='RunEvent',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('n', models.PositiveIntegerField()),
-                ('event', models.JSONField()),
-                ('created_at', models.DateTimeField(db_index=True, default=letta_site.core.clock.now)),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='agents.run')),
-            ],
-            options={
-                'ordering': ['n'],
-            },
-        ),
-        migrations.CreateModel(
-            name='Step',
-            fields=[
-                ('created_at', models.DateTimeField(default=letta_site.core.clock.now, editable=False)),
-                ('updated_at', models.DateTimeField(default=letta_site.core.clock.now, editable=False)),
-                ('created_by_id', models.CharField(blank=True, editable=False, max_length=60, null=True)),
-                ('last_updated_by_id', models.CharField(blank=True, editable=False, max_length=60, null=True)),
-                ('id', models.CharField(default=functools.partial(letta_site.core.ids.new_id, *('step',), **{}), editable=False, max_length=60, primary_key=True, serialize=False)),
-                ('seq', models.BigIntegerField()),
-                ('n', models.PositiveIntegerField()),
-                ('status', models.CharField(default='pending', max_length=20)),
-                ('stop_reason', models.CharField(max_length=60, null=True)),
-                ('model', models.CharField(max_length=200)),
-                ('model_handle', models.CharField(max_length=200)),
-                ('model_endpoint', models.CharField(max_length=500, null=True)),
-                ('provider_name', models.CharField(max_length=100)),
-                ('provider_category', models.CharField(default='base', max_length=20)),
-                ('context_window_limit', models.IntegerField()),
-                ('prompt_tokens', models.IntegerField(default=0)),
-                ('completion_tokens', models.IntegerField(default=0)),
-                ('cached_input_tokens', models.IntegerField(null=True)),
-                ('cache_write_tokens', models.IntegerField(null=True)),
-                ('reasoning_tokens', models.IntegerField(null=True)),
-                ('estimated_prompt_tokens', models.IntegerField(default=0)),
-                ('price', models.DecimalField(decimal_places=8, max_digits=14, null=True)),
-                ('request', models.JSONField(default=dict)),
-                ('response', models.JSONField(null=True)),
-                ('block_versions', models.JSONField(default=dict)),
-                ('started_at', models.DateTimeField(default=letta_site.core.clock.now)),
-                ('queued_ns', models.BigIntegerField(null=True)),
-                ('ttft_ns', models.BigIntegerField(null=True)),
-                ('llm_ns', models.BigIntegerField(null=True)),
-                ('tool_ns', models.BigIntegerField(null=True)),
-                ('total_ns', models.BigIntegerField(null=True)),
-                ('error', models.JSONField(null=True)),
-                ('feedback', models.CharField(max_length=20, null=True)),
-                ('tags', models.JSONField(default=list)),
-                ('agent', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='steps', to='agents.agent')),
-                ('org', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='core.organization')),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='steps', to='agents.run')),
-            ],
-        ),
-        migrations.CreateModel(
-            name='Talk',
-            fields=[
-                ('created_at', models.DateTimeField(default=letta_site.core.clock.now, editable=False)),
-                ('updated_at', models.DateTimeField(default=letta_site.core.clock.now, editable=False)),
-                ('created_by_id', models.CharField(blank=True, editable=False, max_length=60, null=True)),
-                ('last_updated_by_id', models.CharField(blank=True, editable=False, max_length=60, null=True)),
-                ('id', models.CharField(default=functools.partial(letta_site.core.ids.new_id, *('talk',), **{}), editable=False, max_length=60, primary_key=True, serialize=False)),
-                ('given', models.JSONField()),
-                ('counter', models.IntegerField(null=True)),
-                ('settled', models.IntegerField(default=0)),
-                ('group', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='talks', to='agents.group')),
-                ('org', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='core.organization')),
-            ],
-            options={
-                'abstract': False,
-            },
-        ),
-        migrations.CreateModel(
-            name='Tool',
-            fields=[
-                ('created_at', models.DateTimeField(default=letta_site.core.clock.now, editable=False)),
-                ('updated_at', models.DateTimeField(default=letta_site.core.clock.now, editable=False)),
-                ('created_by_id', models.CharField(blank=True, editable=False, max_length=60, null=True)),
-                ('last_updated_by_id', models.CharField(blank=True, editable=False, max_length=60, null=True)),
-                ('id', models.CharField(default=functools.partial(letta_site.core.ids.new_id, *('tool',), **{}), editable=False, max_length=60, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=64)),
-                ('tool_type', models.CharField(default='custom', max_length=40)),
-                ('description', models.TextField(blank=True, null=True)),
-                ('source_type', models.CharField(default='python', max_length=20, null=True)),
-                ('source_code', models.TextField(blank=True, null=True)),
-                ('json_schema', models.JSONField(blank=True, null=True)),
-                ('args_json_schema', models.JSONField(blank=True, null=True)),
-                ('tags', models.JSONField(blank=True, default=list)),
-                ('return_char_limit', models.IntegerField(default=50000)),
-                ('pip_requirements', models.JSONField(blank=True, null=True)),
-                ('npm_requirements', models.JSONField(blank=True, null=True)),
-                ('default_requires_approval', models.BooleanField(blank=True, null=True)),
-                ('enable_parallel_execution', models.BooleanField(default=False, null=True)),
-                ('metadata', models.JSONField(blank=True, default=dict, null=True)),
-                ('project_id', models.CharField(blank=True, max_length=100, null=True)),
-                ('org', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='core.organization')),
-            ],
-        ),
-        migrations.CreateModel(
-            name='AgentTool',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('agent', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tool_links', to='agents.agent')),
-                ('tool', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='agent_links', to='agents.tool')),
-            ],
-            options={
-                'ordering': ['id'],
+                "ordering": ["id"],
             },
         ),
         migrations.AddField(
-            model_name='agent',
-            name='tools',
-            field=models.ManyToManyField(related_name='agents', through='agents.AgentTool', to='agents.tool'),
+            model_name="agent",
+            name="folders",
+            field=models.ManyToManyField(
+                related_name="agents", through="agents.AgentFolder", to="memory.folder"
+            ),
         ),
         migrations.CreateModel(
-            name='ToolCall',
+            name="AgentSecret",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('message_id', models.CharField(max_length=60)),
-                ('tool_call_id', models.CharField(max_length=200)),
-                ('name', models.CharField(db_index=True, max_length=64)),
-                ('arguments', models.TextField()),
-                ('result', models.TextField(blank=True)),
-                ('status', models.CharField(max_length=10)),
-                ('stdout', models.JSONField(default=list)),
-                ('stderr', models.JSONField(default=list)),
-                ('duration_ns', models.BigIntegerField(null=True)),
-                ('approved_by', models.CharField(max_length=60, null=True)),
-                ('created_at', models.DateTimeField(default=letta_site.core.clock.now)),
-                ('agent', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tool_calls', to='agents.agent')),
-                ('org', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='core.organization')),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tool_calls', to='agents.run')),
-                ('step', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tool_calls', to='agents.step')),
-            ],
-        ),
-        migrations.CreateModel(
-            name='ToolVersion',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('n', models.PositiveIntegerField()),
-                ('content', models.JSONField()),
-                ('created_at', models.DateTimeField(default=letta_site.core.clock.now)),
-                ('created_by_id', models.CharField(max_length=60, null=True)),
-                ('tool', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='agents.tool')),
+                (
+                    "id",
+                    models.CharField(
+                        default=functools.partial(
+                            letta_site.core.ids.new_id, *("agent-env",), **{}
+                        ),
+                        editable=False,
+                        max_length=60,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("key", models.CharField(max_length=200)),
+                ("sealed_value", models.TextField(editable=False)),
+                ("description", models.TextField(blank=True, null=True)),
+                (
+                    "created_at",
+                    models.DateTimeField(default=letta_site.core.clock.now, editable=False),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(default=letta_site.core.clock.now, editable=False),
+                ),
+                (
+                    "agent",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="secret_rows",
+                        to="agents.agent",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-n'],
+                "ordering": ["key"],
+            },
+        ),
+        migrations.CreateModel(
+            name="AgentTag",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("tag", models.CharField(db_index=True, max_length=200)),
+                (
+                    "agent",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="tag_rows",
+                        to="agents.agent",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["id"],
+            },
+        ),
+        migrations.CreateModel(
+            name="Batch",
+            fields=[
+                (
+                    "created_at",
+                    models.DateTimeField(default=letta_site.core.clock.now, editable=False),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(default=letta_site.core.clock.now, editable=False),
+                ),
+                (
+                    "created_by_id",
+                    models.CharField(blank=True, editable=False, max_length=60, null=True),
+                ),
+                (
+                    "last_updated_by_id",
+                    models.CharField(blank=True, editable=False, max_length=60, null=True),
+                ),
+                (
+                    "id",
+                    models.CharField(
+                        default=functools.partial(letta_site.core.ids.new_id, *("job",), **{}),
+                        editable=False,
+                        max_length=60,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("callback_url", models.CharField(max_length=2083, null=True)),
+                ("cancelled_at", models.DateTimeField(null=True)),
+                ("callback_sent_at", models.DateTimeField(null=True)),
+                ("callback_status_code", models.IntegerField(null=True)),
+                ("callback_error", models.TextField(null=True)),
+                (
+                    "org",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="core.organization",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="Conversation",
+            fields=[
+                (
+                    "created_at",
+                    models.DateTimeField(default=letta_site.core.clock.now, editable=False),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(default=letta_site.core.clock.now, editable=False),
+                ),
+                (
+                    "created_by_id",
+                    models.CharField(blank=True, editable=False, max_length=60, null=True),
+                ),
+                (
+                    "last_updated_by_id",
+                    models.CharField(blank=True, editable=False, max_length=60, null=True),
+                ),
+                (
+                    "id",
+                    models.CharField(
+                        default=functools.partial(letta_site.core.ids.new_id, *("conv",), **{}),
+                        editable=False,
+                        max_length=60,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("is_default", models.BooleanField(default=False)),
+                ("summary", models.TextField(blank=True, null=True)),
+                ("system_message_id", models.CharField(max_length=60, null=True)),
+                ("summary_message_id", models.CharField(max_length=60, null=True)),
+                ("window_after_seq", models.BigIntegerField(default=0)),
+                ("compiled_versions", models.JSONField(default=dict)),
+                ("title", models.TextField(blank=True, null=True)),
+                ("model", models.CharField(blank=True, max_length=200, null=True)),
+                ("model_settings", models.JSONField(blank=True, null=True)),
+                ("isolated_block_ids", models.JSONField(blank=True, default=list)),
+                ("lineage", models.JSONField(default=list, editable=False)),
+                ("last_message_at", models.DateTimeField(blank=True, null=True)),
+                ("deleted_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "agent",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="conversations",
+                        to="agents.agent",
+                    ),
+                ),
+                (
+                    "org",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="core.organization",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="Compaction",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("seq", models.BigIntegerField()),
+                ("run_id", models.CharField(max_length=60, null=True)),
+                ("step_id", models.CharField(max_length=60, null=True)),
+                ("trigger", models.CharField(max_length=40)),
+                ("mode", models.CharField(max_length=40)),
+                ("from_seq", models.BigIntegerField()),
+                ("to_seq", models.BigIntegerField()),
+                ("message_ids", models.JSONField(default=list)),
+                ("summary_before", models.TextField(null=True)),
+                ("summary_after", models.TextField()),
+                ("summary_message_id", models.CharField(max_length=60, null=True)),
+                ("previous_summary_id", models.CharField(max_length=60, null=True)),
+                ("previous_window_after", models.BigIntegerField(default=0)),
+                ("undone_at", models.DateTimeField(null=True)),
+                ("tokens_before", models.IntegerField()),
+                ("tokens_after", models.IntegerField()),
+                ("created_at", models.DateTimeField()),
+                (
+                    "agent",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="compactions",
+                        to="agents.agent",
+                    ),
+                ),
+                (
+                    "org",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="core.organization",
+                    ),
+                ),
+                (
+                    "conversation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="compactions",
+                        to="agents.conversation",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="Fork",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("parent_agent_id", models.CharField(max_length=60)),
+                ("parent_conversation_id", models.CharField(max_length=60, null=True)),
+                ("step_id", models.CharField(max_length=60, null=True)),
+                ("parent_seq", models.BigIntegerField()),
+                ("created_at", models.DateTimeField(default=letta_site.core.clock.now)),
+                (
+                    "child_agent",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="origin",
+                        to="agents.agent",
+                    ),
+                ),
+                (
+                    "child_conversation",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to="agents.conversation",
+                    ),
+                ),
+                (
+                    "org",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="core.organization",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="Group",
+            fields=[
+                (
+                    "created_at",
+                    models.DateTimeField(default=letta_site.core.clock.now, editable=False),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(default=letta_site.core.clock.now, editable=False),
+                ),
+                (
+                    "created_by_id",
+                    models.CharField(blank=True, editable=False, max_length=60, null=True),
+                ),
+                (
+                    "last_updated_by_id",
+                    models.CharField(blank=True, editable=False, max_length=60, null=True),
+                ),
+                (
+                    "id",
+                    models.CharField(
+                        default=functools.partial(letta_site.core.ids.new_id, *("group",), **{}),
+                        editable=False,
+                        max_length=60,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("manager_type", models.CharField(default="round_robin", max_length=20)),
+                ("description", models.TextField(blank=True)),
+                ("termination_token", models.CharField(blank=True, max_length=200, null=True)),
+                ("max_turns", models.IntegerField(blank=True, null=True)),
+                ("sleeptime_agent_frequency", models.IntegerField(blank=True, null=True)),
+                ("max_message_buffer_length", models.IntegerField(blank=True, null=True)),
+                ("min_message_buffer_length", models.IntegerField(blank=True, null=True)),
+                ("turns_counter", models.IntegerField(default=0)),
+                (
+                    "last_processed_message_id",
+                    models.CharField(blank=True, max_length=60, null=True),
+                ),
+                ("last_seq", models.BigIntegerField(default=0, editable=False)),
+                ("unheard", models.JSONField(default=list, editable=False)),
+                ("hidden", models.BooleanField(blank=True, null=True)),
+                ("project_id", models.CharField(blank=True, max_length=100, null=True)),
+                ("template_id", models.CharField(blank=True, max_length=100, null=True)),
+                ("base_template_id", models.CharField(blank=True, max_length=100, null=True)),
+                ("deployment_id", models.CharField(blank=True, max_length=100, null=True)),
+                (
+                    "manager_agent",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="managed_groups",
+                        to="agents.agent",
+                    ),
+                ),
+                (
+                    "org",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="core.organization",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="GroupBlock",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "block",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="group_links",
+                        to="memory.block",
+                    ),
+                ),
+                (
+                    "group",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="block_links",
+                        to="agents.group",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["id"],
+            },
+        ),
+        migrations.CreateModel(
+            name="GroupMember",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("unheard", models.JSONField(default=list)),
+                (
+                    "agent",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="group_links",
+                        to="agents.agent",
+                    ),
+                ),
+                (
+                    "group",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="member_links",
+                        to="agents.group",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["id"],
+            },
+        ),
+        migrations.CreateModel(
+            name="Message",
+            fields=[
+                (
+                    "created_at",
+                    models.DateTimeField(default=letta_site.core.clock.now, editable=False),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(default=letta_site.core.clock.now, editable=False),
+                ),
+                (
+                    "created_by_id",
+                    models.CharField(blank=True, editable=False, max_length=60, null=True),
+                ),
+                (
+                    "last_updated_by_id",
+                    models.CharField(blank=True, editable=False, max_length=60, null=True),
+                ),
+                (
+                    "id",
+                    models.CharField(
+                        default=functools.partial(letta_site.core.ids.new_id, *("message",), **{}),
+                        editable=False,
+                        max_length=60,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("seq", models.BigIntegerField()),
+                ("role", models.CharField(max_length=20)),
+                ("content", models.JSONField(default=list)),
+                ("tool_calls", models.JSONField(default=list)),
+                ("tool_returns", models.JSONField(default=list)),
+                ("approvals", models.JSONField(default=list)),
+                ("name", models.CharField(max_length=200, null=True)),
+                ("otid", models.CharField(max_length=200, null=True)),
+                ("sender_id", models.CharField(max_length=60, null=True)),
+                ("group_id", models.CharField(max_length=60, null=True)),
+                ("step_id", models.CharField(db_index=True, max_length=60, null=True)),
+                ("run_id", models.CharField(db_index=True, max_length=60, null=True)),
+                ("model", models.CharField(max_length=200, null=True)),
+                ("is_err", models.BooleanField(default=False)),
+                ("aside", models.BooleanField(default=False)),
+                (
+                    "agent",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="messages",
+                        to="agents.agent",
+                    ),
+                ),
+                (
+                    "conversation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="messages",
+                        to="agents.conversation",
+                    ),
+                ),
+                (
+                    "org",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="core.organization",
+                    ),
+                ),
+            ],
+        ),
+        migrations.AddField(
+            model_name="conversation",
+            name="pending",
+            field=models.ForeignKey(
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                to="agents.message",
+            ),
+        ),
+        migrations.CreateModel(
+            name="MessageVersion",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("n", models.PositiveIntegerField()),
+                ("content", models.JSONField(default=list)),
+                ("tool_calls", models.JSONField(default=list)),
+                ("actor_kind", models.CharField(max_length=10)),
+                ("actor_id", models.CharField(max_length=60, null=True)),
+                ("created_at", models.DateTimeField(default=letta_site.core.clock.now)),
+                (
+                    "message",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="versions",
+                        to="agents.message",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["n"],
+            },
+        ),
+        migrations.CreateModel(
+            name="Run",
+            fields=[
+                (
+                    "created_at",
+                    models.DateTimeField(default=letta_site.core.clock.now, editable=False),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(default=letta_site.core.clock.now, editable=False),
+                ),
+                (
+                    "created_by_id",
+                    models.CharField(blank=True, editable=False, max_length=60, null=True),
+                ),
+                (
+                    "last_updated_by_id",
+                    models.CharField(blank=True, editable=False, max_length=60, null=True),
+                ),
+                (
+                    "id",
+                    models.CharField(
+                        default=functools.partial(letta_site.core.ids.new_id, *("run",), **{}),
+                        editable=False,
+                        max_length=60,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("seq", models.BigIntegerField()),
+                ("status", models.CharField(default="created", max_length=20)),
+                ("stop_reason", models.CharField(max_length=60, null=True)),
+                ("background", models.BooleanField(default=False)),
+                ("input", models.JSONField(default=list)),
+                ("options", models.JSONField(default=dict)),
+                ("request_config", models.JSONField(default=dict, null=True)),
+                ("metadata", models.JSONField(default=dict, null=True)),
+                ("error", models.JSONField(null=True)),
+                ("resend_key", models.CharField(max_length=200, null=True)),
+                ("idempotency_key", models.CharField(max_length=255, null=True)),
+                ("otid", models.CharField(max_length=200, null=True)),
+                ("callback_url", models.CharField(max_length=2083, null=True)),
+                ("callback_sent_at", models.DateTimeField(null=True)),
+                ("callback_status_code", models.IntegerField(null=True)),
+                ("callback_error", models.TextField(null=True)),
+                ("started_at", models.DateTimeField(null=True)),
+                ("completed_at", models.DateTimeField(null=True)),
+                ("heartbeat_at", models.DateTimeField(null=True)),
+                ("ttft_ns", models.BigIntegerField(null=True)),
+                ("total_duration_ns", models.BigIntegerField(null=True)),
+                ("step_count", models.IntegerField(default=0)),
+                ("prompt_tokens", models.BigIntegerField(default=0)),
+                ("completion_tokens", models.BigIntegerField(default=0)),
+                ("cached_input_tokens", models.BigIntegerField(null=True)),
+                ("reasoning_tokens", models.BigIntegerField(null=True)),
+                ("context_tokens", models.BigIntegerField(null=True)),
+                (
+                    "agent",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="runs",
+                        to="agents.agent",
+                    ),
+                ),
+                (
+                    "batch",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="runs",
+                        to="agents.batch",
+                    ),
+                ),
+                (
+                    "conversation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="runs",
+                        to="agents.conversation",
+                    ),
+                ),
+                (
+                    "org",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="core.organization",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="RunEvent",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("n", models.PositiveIntegerField()),
+                ("event", models.JSONField()),
+                (
+                    "created_at",
+                    models.DateTimeField(db_index=True, default=letta_site.core.clock.now),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="events",
+                        to="agents.run",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["n"],
+            },
+        ),
+        migrations.CreateModel(
+            name="Step",
+            fields=[
+                (
+                    "created_at",
+                    models.DateTimeField(default=letta_site.core.clock.now, editable=False),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(default=letta_site.core.clock.now, editable=False),
+                ),
+                (
+                    "created_by_id",
+                    models.CharField(blank=True, editable=False, max_length=60, null=True),
+                ),
+                (
+                    "last_updated_by_id",
+                    models.CharField(blank=True, editable=False, max_length=60, null=True),
+                ),
+                (
+                    "id",
+                    models.CharField(
+                        default=functools.partial(letta_site.core.ids.new_id, *("step",), **{}),
+                        editable=False,
+                        max_length=60,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("seq", models.BigIntegerField()),
+                ("n", models.PositiveIntegerField()),
+                ("status", models.CharField(default="pending", max_length=20)),
+                ("stop_reason", models.CharField(max_length=60, null=True)),
+                ("model", models.CharField(max_length=200)),
+                ("model_handle", models.CharField(max_length=200)),
+                ("model_endpoint", models.CharField(max_length=500, null=True)),
+                ("provider_name", models.CharField(max_length=100)),
+                ("provider_category", models.CharField(default="base", max_length=20)),
+                ("context_window_limit", models.IntegerField()),
+                ("prompt_tokens", models.IntegerField(default=0)),
+                ("completion_tokens", models.IntegerField(default=0)),
+                ("cached_input_tokens", models.IntegerField(null=True)),
+                ("cache_write_tokens", models.IntegerField(null=True)),
+                ("reasoning_tokens", models.IntegerField(null=True)),
+                ("estimated_prompt_tokens", models.IntegerField(default=0)),
+                ("price", models.DecimalField(decimal_places=8, max_digits=14, null=True)),
+                ("request", models.JSONField(default=dict)),
+                ("response", models.JSONField(null=True)),
+                ("block_versions", models.JSONField(default=dict)),
+                ("started_at", models.DateTimeField(default=letta_site.core.clock.now)),
+                ("queued_ns", models.BigIntegerField(null=True)),
+                ("ttft_ns", models.BigIntegerField(null=True)),
+                ("llm_ns", models.BigIntegerField(null=True)),
+                ("tool_ns", models.BigIntegerField(null=True)),
+                ("total_ns", models.BigIntegerField(null=True)),
+                ("error", models.JSONField(null=True)),
+                ("feedback", models.CharField(max_length=20, null=True)),
+                ("tags", models.JSONField(default=list)),
+                (
+                    "agent",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="steps",
+                        to="agents.agent",
+                    ),
+                ),
+                (
+                    "org",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="core.organization",
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="steps",
+                        to="agents.run",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="Talk",
+            fields=[
+                (
+                    "created_at",
+                    models.DateTimeField(default=letta_site.core.clock.now, editable=False),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(default=letta_site.core.clock.now, editable=False),
+                ),
+                (
+                    "created_by_id",
+                    models.CharField(blank=True, editable=False, max_length=60, null=True),
+                ),
+                (
+                    "last_updated_by_id",
+                    models.CharField(blank=True, editable=False, max_length=60, null=True),
+                ),
+                (
+                    "id",
+                    models.CharField(
+                        default=functools.partial(letta_site.core.ids.new_id, *("talk",), **{}),
+                        editable=False,
+                        max_length=60,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("given", models.JSONField()),
+                ("counter", models.IntegerField(null=True)),
+                ("settled", models.IntegerField(default=0)),
+                (
+                    "group",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="talks",
+                        to="agents.group",
+                    ),
+                ),
+                (
+                    "org",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="core.organization",
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+            },
+        ),
+        migrations.CreateModel(
+            name="Tool",
+            fields=[
+                (
+                    "created_at",
+                    models.DateTimeField(default=letta_site.core.clock.now, editable=False),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(default=letta_site.core.clock.now, editable=False),
+                ),
+                (
+                    "created_by_id",
+                    models.CharField(blank=True, editable=False, max_length=60, null=True),
+                ),
+                (
+                    "last_updated_by_id",
+                    models.CharField(blank=True, editable=False, max_length=60, null=True),
+                ),
+                (
+                    "id",
+                    models.CharField(
+                        default=functools.partial(letta_site.core.ids.new_id, *("tool",), **{}),
+                        editable=False,
+                        max_length=60,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("name", models.CharField(max_length=64)),
+                ("tool_type", models.CharField(default="custom", max_length=40)),
+                ("description", models.TextField(blank=True, null=True)),
+                ("source_type", models.CharField(default="python", max_length=20, null=True)),
+                ("source_code", models.TextField(blank=True, null=True)),
+                ("json_schema", models.JSONField(blank=True, null=True)),
+                ("args_json_schema", models.JSONField(blank=True, null=True)),
+                ("tags", models.JSONField(blank=True, default=list)),
+                ("return_char_limit", models.IntegerField(default=50000)),
+                ("pip_requirements", models.JSONField(blank=True, null=True)),
+                ("npm_requirements", models.JSONField(blank=True, null=True)),
+                ("default_requires_approval", models.BooleanField(blank=True, null=True)),
+                ("enable_parallel_execution", models.BooleanField(default=False, null=True)),
+                ("metadata", models.JSONField(blank=True, default=dict, null=True)),
+                ("project_id", models.CharField(blank=True, max_length=100, null=True)),
+                (
+                    "org",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="core.organization",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="AgentTool",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "agent",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="tool_links",
+                        to="agents.agent",
+                    ),
+                ),
+                (
+                    "tool",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="agent_links",
+                        to="agents.tool",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["id"],
+            },
+        ),
+        migrations.AddField(
+            model_name="agent",
+            name="tools",
+            field=models.ManyToManyField(
+                related_name="agents", through="agents.AgentTool", to="agents.tool"
+            ),
+        ),
+        migrations.CreateModel(
+            name="ToolCall",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("message_id", models.CharField(max_length=60)),
+                ("tool_call_id", models.CharField(max_length=200)),
+                ("name", models.CharField(db_index=True, max_length=64)),
+                ("arguments", models.TextField()),
+                ("result", models.TextField(blank=True)),
+                ("status", models.CharField(max_length=10)),
+                ("stdout", models.JSONField(default=list)),
+                ("stderr", models.JSONField(default=list)),
+                ("duration_ns", models.BigIntegerField(null=True)),
+                ("approved_by", models.CharField(max_length=60, null=True)),
+                ("created_at", models.DateTimeField(default=letta_site.core.clock.now)),
+                (
+                    "agent",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="tool_calls",
+                        to="agents.agent",
+                    ),
+                ),
+                (
+                    "org",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="core.organization",
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="tool_calls",
+                        to="agents.run",
+                    ),
+                ),
+                (
+                    "step",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="tool_calls",
+                        to="agents.step",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="ToolVersion",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("n", models.PositiveIntegerField()),
+                ("content", models.JSONField()),
+                ("created_at", models.DateTimeField(default=letta_site.core.clock.now)),
+                ("created_by_id", models.CharField(max_length=60, null=True)),
+                (
+                    "tool",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="versions",
+                        to="agents.tool",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["-n"],
             },
         ),
         migrations.AddConstraint(
-            model_name='agentarchive',
-            constraint=models.UniqueConstraint(fields=('agent', 'archive'), name='archive_once'),
+            model_name="agentarchive",
+            constraint=models.UniqueConstraint(fields=("agent", "archive"), name="archive_once"),
         ),
         migrations.AddConstraint(
-            model_name='agentblock',
-            constraint=models.UniqueConstraint(fields=('agent', 'block'), name='block_once'),
+            model_name="agentblock",
+            constraint=models.UniqueConstraint(fields=("agent", "block"), name="block_once"),
         ),
         migrations.AddIndex(
-            model_name='agentfile',
-            index=models.Index(condition=models.Q(('is_open', True)), fields=['agent', 'accessed_at'], name='open_files'),
+            model_name="agentfile",
+            index=models.Index(
+                condition=models.Q(("is_open", True)),
+                fields=["agent", "accessed_at"],
+                name="open_files",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='agentfile',
-            constraint=models.UniqueConstraint(fields=('agent', 'file'), name='file_view_once'),
+            model_name="agentfile",
+            constraint=models.UniqueConstraint(fields=("agent", "file"), name="file_view_once"),
         ),
         migrations.AddConstraint(
-            model_name='agentfolder',
-            constraint=models.UniqueConstraint(fields=('agent', 'folder'), name='folder_once'),
+            model_name="agentfolder",
+            constraint=models.UniqueConstraint(fields=("agent", "folder"), name="folder_once"),
         ),
         migrations.AddConstraint(
-            model_name='agentsecret',
-            constraint=models.UniqueConstraint(fields=('agent', 'key'), name='agent_secret_once'),
+            model_name="agentsecret",
+            constraint=models.UniqueConstraint(fields=("agent", "key"), name="agent_secret_once"),
         ),
         migrations.AddConstraint(
-            model_name='agenttag',
-            constraint=models.UniqueConstraint(fields=('agent', 'tag'), name='agent_tag_once'),
+            model_name="agenttag",
+            constraint=models.UniqueConstraint(fields=("agent", "tag"), name="agent_tag_once"),
         ),
         migrations.AddIndex(
-            model_name='batch',
-            index=models.Index(fields=['org', 'created_at', 'id'], name='batch_page'),
+            model_name="batch",
+            index=models.Index(fields=["org", "created_at", "id"], name="batch_page"),
         ),
         migrations.AddIndex(
-            model_name='group',
-            index=models.Index(fields=['org', 'created_at', 'id'], name='group_page'),
+            model_name="group",
+            index=models.Index(fields=["org", "created_at", "id"], name="group_page"),
         ),
         migrations.AddConstraint(
-            model_name='groupblock',
-            constraint=models.UniqueConstraint(fields=('group', 'block'), name='group_block_once'),
+            model_name="groupblock",
+            constraint=models.UniqueConstraint(fields=("group", "block"), name="group_block_once"),
         ),
         migrations.AddConstraint(
-            model_name='groupmember',
-            constraint=models.UniqueConstraint(fields=('group', 'agent'), name='member_once'),
+            model_name="groupmember",
+            constraint=models.UniqueConstraint(fields=("group", "agent"), name="member_once"),
         ),
         migrations.AddIndex(
-            model_name='message',
-            index=models.Index(fields=['conversation', 'seq'], name='message_history'),
+            model_name="message",
+            index=models.Index(fields=["conversation", "seq"], name="message_history"),
         ),
         migrations.AddIndex(
-            model_name='message',
-            index=models.Index(condition=models.Q(('aside', False)), fields=['conversation', 'seq'], name='message_window'),
+            model_name="message",
+            index=models.Index(
+                condition=models.Q(("aside", False)),
+                fields=["conversation", "seq"],
+                name="message_window",
+            ),
         ),
         migrations.AddIndex(
-            model_name='message',
-            index=models.Index(fields=['created_at', 'id'], name='message_newest'),
+            model_name="message",
+            index=models.Index(fields=["created_at", "id"], name="message_newest"),
         ),
         migrations.AddConstraint(
-            model_name='message',
-            constraint=models.UniqueConstraint(fields=('agent', 'seq'), name='one_message_a_seq'),
+            model_name="message",
+            constraint=models.UniqueConstraint(fields=("agent", "seq"), name="one_message_a_seq"),
         ),
         migrations.AddIndex(
-            model_name='conversation',
-            index=models.Index(fields=['org', 'created_at', 'id'], name='conversation_page'),
+            model_name="conversation",
+            index=models.Index(fields=["org", "created_at", "id"], name="conversation_page"),
         ),
         migrations.AddConstraint(
-            model_name='conversation',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('agent',), name='one_default_a_agent'),
+            model_name="conversation",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("is_default", True)),
+                fields=("agent",),
+                name="one_default_a_agent",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='messageversion',
-            constraint=models.UniqueConstraint(fields=('message', 'n'), name='one_version_a_n'),
+            model_name="messageversion",
+            constraint=models.UniqueConstraint(fields=("message", "n"), name="one_version_a_n"),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(fields=['conversation', 'status', 'seq'], name='run_queue'),
+            model_name="run",
+            index=models.Index(fields=["conversation", "status", "seq"], name="run_queue"),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(fields=['org', 'created_at', 'id'], name='run_page'),
+            model_name="run",
+            index=models.Index(fields=["org", "created_at", "id"], name="run_page"),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(fields=['agent', 'resend_key'], name='run_resend'),
+            model_name="run",
+            index=models.Index(fields=["agent", "resend_key"], name="run_resend"),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(fields=['agent', 'otid'], name='run_otid'),
+            model_name="run",
+            index=models.Index(fields=["agent", "otid"], name="run_otid"),
         ),
         migrations.AddConstraint(
-            model_name='run',
-            constraint=models.UniqueConstraint(fields=('agent', 'seq'), name='one_run_a_seq'),
+            model_name="run",
+            constraint=models.UniqueConstraint(fields=("agent", "seq"), name="one_run_a_seq"),
         ),
         migrations.AddConstraint(
-            model_name='run',
-            constraint=models.UniqueConstraint(fields=('agent', 'idempotency_key'), name='one_run_a_key'),
+            model_name="run",
+            constraint=models.UniqueConstraint(
+                fields=("agent", "idempotency_key"), name="one_run_a_key"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='runevent',
-            constraint=models.UniqueConstraint(fields=('run', 'n'), name='one_event_a_n'),
+            model_name="runevent",
+            constraint=models.UniqueConstraint(fields=("run", "n"), name="one_event_a_n"),
         ),
         migrations.AddIndex(
-            model_name='step',
-            index=models.Index(fields=['org', 'created_at', 'id'], name='step_page'),
+            model_name="step",
+            index=models.Index(fields=["org", "created_at", "id"], name="step_page"),
         ),
         migrations.AddConstraint(
-            model_name='step',
-            constraint=models.UniqueConstraint(fields=('agent', 'seq'), name='one_step_a_seq'),
+            model_name="step",
+            constraint=models.UniqueConstraint(fields=("agent", "seq"), name="one_step_a_seq"),
         ),
         migrations.AddIndex(
-            model_name='tool',
-            index=models.Index(fields=['org', 'created_at', 'id'], name='tool_page'),
+            model_name="tool",
+            index=models.Index(fields=["org", "created_at", "id"], name="tool_page"),
         ),
         migrations.AddConstraint(
-            model_name='tool',
-            constraint=models.UniqueConstraint(fields=('org', 'name'), name='one_tool_a_name'),
+            model_name="tool",
+            constraint=models.UniqueConstraint(fields=("org", "name"), name="one_tool_a_name"),
         ),
         migrations.AddConstraint(
-            model_name='agenttool',
-            constraint=models.UniqueConstraint(fields=('agent', 'tool'), name='tool_once'),
+            model_name="agenttool",
+            constraint=models.UniqueConstraint(fields=("agent", "tool"), name="tool_once"),
         ),
         migrations.AddIndex(
-            model_name='agent',
-            index=models.Index(fields=['org', 'created_at', 'id'], name='agent_page'),
+            model_name="agent",
+            index=models.Index(fields=["org", "created_at", "id"], name="agent_page"),
         ),
         migrations.AddIndex(
-            model_name='agent',
-            index=models.Index(fields=['org', 'updated_at', 'id'], name='agent_updated'),
+            model_name="agent",
+            index=models.Index(fields=["org", "updated_at", "id"], name="agent_updated"),
         ),
         migrations.AddConstraint(
-            model_name='toolversion',
-            constraint=models.UniqueConstraint(fields=('tool', 'n'), name='one_tool_version_a_number'),
+            model_name="toolversion",
+            constraint=models.UniqueConstraint(
+                fields=("tool", "n"), name="one_tool_version_a_number"
+            ),
         ),
     ]

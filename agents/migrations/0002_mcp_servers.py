@@ -8,63 +8,132 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('agents', '0001_initial'),
-        ('core', '0001_initial'),
+        ("agents", "0001_initial"),
+        ("core", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='tool',
-            name='mcp_name',
+            model_name="tool",
+            name="mcp_name",
             field=models.TextField(blank=True),
         ),
         migrations.CreateModel(
-            name='McpServer',
+            name="McpServer",
             fields=[
-                ('created_at', models.DateTimeField(default=letta_site.core.clock.now, editable=False)),
-                ('updated_at', models.DateTimeField(default=letta_site.core.clock.now, editable=False)),
-                ('created_by_id', models.CharField(blank=True, editable=False, max_length=60, null=True)),
-                ('last_updated_by_id', models.CharField(blank=True, editable=False, max_length=60, null=True)),
-                ('id', models.CharField(default=functools.partial(letta_site.core.ids.new_id, *('mcp_server',), **{}), editable=False, max_length=60, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=200)),
-                ('kind', models.CharField(max_length=20)),
-                ('url', models.CharField(blank=True, max_length=2083)),
-                ('command', models.CharField(blank=True, max_length=500)),
-                ('args', models.JSONField(blank=True, default=list)),
-                ('sealed_secrets', models.TextField(blank=True, editable=False)),
-                ('refused', models.JSONField(blank=True, default=list, editable=False)),
-                ('last_success_at', models.DateTimeField(editable=False, null=True)),
-                ('last_error_at', models.DateTimeField(editable=False, null=True)),
-                ('last_error', models.TextField(blank=True, editable=False)),
-                ('org', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='core.organization')),
+                (
+                    "created_at",
+                    models.DateTimeField(default=letta_site.core.clock.now, editable=False),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(default=letta_site.core.clock.now, editable=False),
+                ),
+                (
+                    "created_by_id",
+                    models.CharField(blank=True, editable=False, max_length=60, null=True),
+                ),
+                (
+                    "last_updated_by_id",
+                    models.CharField(blank=True, editable=False, max_length=60, null=True),
+                ),
+                (
+                    "id",
+                    models.CharField(
+                        default=functools.partial(
+                            letta_site.core.ids.new_id, *("mcp_server",), **{}
+                        ),
+                        editable=False,
+                        max_length=60,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("name", models.CharField(max_length=200)),
+                ("kind", models.CharField(max_length=20)),
+                ("url", models.CharField(blank=True, max_length=2083)),
+                ("command", models.CharField(blank=True, max_length=500)),
+                ("args", models.JSONField(blank=True, default=list)),
+                ("sealed_secrets", models.TextField(blank=True, editable=False)),
+                ("refused", models.JSONField(blank=True, default=list, editable=False)),
+                ("last_success_at", models.DateTimeField(editable=False, null=True)),
+                ("last_error_at", models.DateTimeField(editable=False, null=True)),
+                ("last_error", models.TextField(blank=True, editable=False)),
+                (
+                    "org",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="core.organization",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='tool',
-            name='mcp_server',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='tools', to='agents.mcpserver'),
+            model_name="tool",
+            name="mcp_server",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="tools",
+                to="agents.mcpserver",
+            ),
         ),
         migrations.CreateModel(
-            name='McpSignIn',
+            name="McpSignIn",
             fields=[
-                ('created_at', models.DateTimeField(default=letta_site.core.clock.now, editable=False)),
-                ('updated_at', models.DateTimeField(default=letta_site.core.clock.now, editable=False)),
-                ('created_by_id', models.CharField(blank=True, editable=False, max_length=60, null=True)),
-                ('last_updated_by_id', models.CharField(blank=True, editable=False, max_length=60, null=True)),
-                ('id', models.CharField(default=functools.partial(letta_site.core.ids.new_id, *('mcp-oauth',), **{}), editable=False, max_length=60, primary_key=True, serialize=False)),
-                ('url', models.CharField(max_length=2083)),
-                ('sealed', models.TextField(editable=False)),
-                ('org', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='core.organization')),
+                (
+                    "created_at",
+                    models.DateTimeField(default=letta_site.core.clock.now, editable=False),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(default=letta_site.core.clock.now, editable=False),
+                ),
+                (
+                    "created_by_id",
+                    models.CharField(blank=True, editable=False, max_length=60, null=True),
+                ),
+                (
+                    "last_updated_by_id",
+                    models.CharField(blank=True, editable=False, max_length=60, null=True),
+                ),
+                (
+                    "id",
+                    models.CharField(
+                        default=functools.partial(
+                            letta_site.core.ids.new_id, *("mcp-oauth",), **{}
+                        ),
+                        editable=False,
+                        max_length=60,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("url", models.CharField(max_length=2083)),
+                ("sealed", models.TextField(editable=False)),
+                (
+                    "org",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="core.organization",
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='mcpserver',
-            constraint=models.UniqueConstraint(fields=('org', 'name'), name='one_mcp_server_a_name'),
+            model_name="mcpserver",
+            constraint=models.UniqueConstraint(
+                fields=("org", "name"), name="one_mcp_server_a_name"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='mcpsignin',
-            constraint=models.UniqueConstraint(fields=('org', 'url'), name='one_sign_in_an_mcp_address'),
+            model_name="mcpsignin",
+            constraint=models.UniqueConstraint(
+                fields=("org", "url"), name="one_sign_in_an_mcp_address"
+            ),
         ),
     ]
