@@ -2,7 +2,15 @@
 
 from django.urls import path
 
-from agents.ade import agent_views, care_views, config_views, state_views, talk_views
+from agents.ade import (
+    agent_views,
+    care_views,
+    config_views,
+    rule_views,
+    secret_views,
+    state_views,
+    talk_views,
+)
 
 app_name = "ade"
 _AGENT = "agents/<str:agent_id>"
@@ -24,6 +32,12 @@ urlpatterns = [
     path(f"{_AGENT}/about", config_views.about, name="about"),
     path(f"{_AGENT}/tools", config_views.attach_tool, name="tool_attach"),
     path(f"{_AGENT}/tools/<str:tool_id>/detach", config_views.detach_tool, name="tool_detach"),
+    path(f"{_AGENT}/rules", rule_views.rules, name="rules"),
+    path(f"{_AGENT}/rules/new", rule_views.new_rule, name="rule_new"),
+    path(f"{_AGENT}/rules/<slug:key>", rule_views.rule, name="rule"),
+    path(f"{_AGENT}/rules/<slug:key>/delete", rule_views.delete_rule, name="rule_delete"),
+    path(f"{_AGENT}/secrets", secret_views.secrets, name="secrets"),
+    path(f"{_AGENT}/secrets/delete", secret_views.delete_secret, name="secret_delete"),
     path(f"{_AGENT}/blocks", state_views.create_block, name="block_create"),
     path(f"{_AGENT}/blocks/attach", state_views.attach_block, name="block_attach"),
     path(f"{_AGENT}/blocks/<str:block_id>/detach", state_views.detach_block, name="block_detach"),

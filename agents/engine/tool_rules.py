@@ -67,8 +67,12 @@ class RuleState:
 
     def allowed(self, names: Sequence[str]) -> tuple[str, ...]:
         """Return which of `names` may be called next: all of them if the rules leave none."""
-        left = tuple(name for name in names if self._permits(name))
+        left = tuple(name for name in names if not self.refusing(name))
         return left or tuple(names)
+
+    def refusing(self, name: str) -> tuple[Rule, ...]:
+        """Return the rules that keep the tool `name` from being called next."""
+        return tuple(rule for rule in self.rules if _refuses(rule, self, name))
 
     def forced(self, names: Sequence[str], *, needs_call: bool = False) -> str | None:
         """Return a tool's name if only that may be called, "required" for some call, else None.
@@ -112,15 +116,6 @@ class RuleState:
     def needs_approval(self, name: str) -> bool:
         """Tell whether a person must agree to calls of `name`."""
         return self.has("requires_approval", name)
-
-    def _permits(self, name: str) -> bool:
-        for rule in self.rules:
-            choices = _choices(rule, self)
-            if choices is not None and name not in choices:
-                return False
-            if name in _barred(rule, self):
-                return False
-        return True
 
 
 def parse_rules(rows: Iterable[Json]) -> tuple[Rule, ...]:
@@ -186,6 +181,11 @@ def _choices(rule: Rule, state: RuleState) -> tuple[str, ...] | None:
     if rule.type == "conditional":
         return _mapped(rule, state.called[-1][1])
     return None
+
+
+def _refuses(rule: Rule, state: RuleState, name: str) -> bool:
+    choices = _choices(rule, state)
+    return (choices is not None and name not in choices) or name in _barred(rule, state)
 
 
 def _mapped(rule: Rule, returned: str) -> tuple[str, ...] | None:

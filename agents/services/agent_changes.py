@@ -1,5 +1,6 @@
 """Changing an agent: its columns, and what is attached to it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from agents.models import Agent, AgentTool, Tool
@@ -156,6 +157,14 @@ def set_approval(actor: Actor, agent_id: str, tool_name: str, *, required: bool)
         kept = [rule for rule in agent.tool_rules if not _asks_for(rule, tool_name)]
         _set_rules(actor, agent, [*kept, approval_rule(tool_name)] if required else kept)
     return get_agent(actor, agent_id)
+
+
+def edit_rules(actor: Actor, agent_id: str, edit: Callable[[list[Json]], list[Json]]) -> None:
+    """Make an agent's tool rules what `edit` makes of the present ones. Raises NotFound, Invalid,
+    and whatever `edit` raises."""
+    with write():
+        agent = _bare(actor, agent_id)
+        _set_rules(actor, agent, edit(list(agent.tool_rules)))
 
 
 def _asks_for(rule: Json, tool_name: str) -> bool:
