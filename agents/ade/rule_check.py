@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.utils.safestring import SafeString
 
-from agents.ade.rule_words import sentence
+from agents.ade.rule_words import reason
 from agents.engine.stopping import CallMade, Decision, StepFacts, decide
 from agents.engine.strategies import Strategy
 from agents.engine.tool_rules import Rule, RuleState
@@ -76,7 +76,7 @@ def _choice(name: str, state: RuleState, allowed: Sequence[str], forced: str | N
     return Choice(
         name=name,
         allowed=name in allowed,
-        because=tuple(map(sentence, state.refusing(name))),
+        because=tuple(map(reason, state.refusing(name))),
         asks=state.needs_approval(name),
         only=forced == name,
         prefill=as_json(state.prefilled(name)),

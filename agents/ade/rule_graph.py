@@ -8,7 +8,7 @@ from agents.engine.tool_rules import Rule
 
 START, END = "start", "end"
 # In pixels. Text is set in the mono face of 12 px, whose letters are 7.3 wide.
-NODE_H, GAP_X, GAP_Y, MARGIN = 30, 64, 16, 12
+NODE_H, GAP_X, GAP_Y, MARGIN = 30, 44, 16, 12
 LETTER_W, MIN_W, MAX_LETTERS, MAX_OUTPUT_LETTERS = 7.3, 56, 26, 18
 _ARROWS = ("constrain_child_tools", "parent_last_tool")
 
@@ -155,7 +155,7 @@ def _place(
 def _gap(inside: Sequence[str], links: Sequence[Link]) -> int:
     """Return the room right of a column: that of the longest text on an arrow from there."""
     texts = [_short(text, MAX_OUTPUT_LETTERS) for a, _, text, _ in links if a in inside]
-    return max(GAP_X, *(int(len(text) * LETTER_W) + 40 for text in texts), 0)
+    return max(GAP_X, *(int(len(text) * LETTER_W) + 28 for text in texts), 0)
 
 
 def _label(name: str) -> str:

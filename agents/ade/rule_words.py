@@ -58,6 +58,14 @@ def sentence(rule: Rule) -> SafeString:
     return _SENTENCES[rule.type](rule)
 
 
+def reason(rule: Rule) -> SafeString:
+    """Return why a rule is against a call, now that it is: shorter where the rule is long."""
+    if rule.type != "conditional":
+        return sentence(rule)
+    text = _("What {tool} returned does not lead here.")
+    return format_html(text, tool=_code(rule.tool_name))
+
+
 def _code(name: str) -> SafeString:
     return format_html("<code>{}</code>", name)
 

@@ -24,7 +24,11 @@ PANES = ("#config", "#context", "#memory")
 @pytest.fixture
 def lived_in(letta_server: Product, fake_openai: FakeOpenAI) -> str:
     """An agent with one of everything in its conversation and its memory."""
-    agent_id = make_agent(letta_server, tags=["demo"])
+    rules = [
+        {"type": "run_first", "tool_name": "memory_insert"},
+        {"type": "conditional", "tool_name": "memory_insert", "child_output_mapping": {"a": "b"}},
+    ]
+    agent_id = make_agent(letta_server, tags=["demo"], tool_rules=rules, secrets={"KEY": "x"})
     edit = Call("memory_insert", {"label": "human", "new_string": "x" * 300})
     wrong = Call("memory_replace", {"label": "nobody", "old_string": "a", "new_string": "b"})
     table = "| a | b |\n|---|---|\n| 1 | 2 |\n\n```\n" + "long " * 60 + "\n```"
@@ -40,6 +44,8 @@ def addresses(server: Product, agent_id: str) -> list[str]:
     block_id = blocks[0]["id"]
     home = f"/agents/{agent_id}"
     pages = ["/", "/agents/new", home, f"{home}?view=debug", f"{home}/delete", "/login"]
+    pages += [f"{home}/rules?call=memory_insert", f"{home}/rules/new?type=conditional"]
+    pages.append(f"{home}/secrets")
     return [*pages, *(home + pane for pane in PANES), f"/blocks/{block_id}/history"]
 
 
