@@ -50,6 +50,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "channels",
     "csp",
+    "django_ace",
     "django_htmx",
     "heroicons",
     "template_partials",

@@ -10,10 +10,12 @@ from agents.ade import (
     secret_views,
     state_views,
     talk_views,
+    tool_views,
 )
 
 app_name = "ade"
 _AGENT = "agents/<str:agent_id>"
+_TOOL = "tools/<str:tool_id>"
 urlpatterns = [
     path("", agent_views.agents, name="home"),
     path("agents", agent_views.agents, name="agents"),
@@ -47,4 +49,16 @@ urlpatterns = [
         state_views.delete_passage,
         name="passage_delete",
     ),
+    path("tools", tool_views.library, name="tools"),
+    path("tools/new", tool_views.new, name="tool_new"),
+    path("tools/new/run", tool_views.run, name="tool_new_run"),
+    path("tools/check", tool_views.check, name="tool_check"),
+    path(_TOOL, tool_views.tool, name="tool"),
+    path(f"{_TOOL}/run", tool_views.run, name="tool_run"),
+    path(f"{_TOOL}/arguments", tool_views.arguments, name="tool_arguments"),
+    path(f"{_TOOL}/agents", tool_views.attach, name="tool_give"),
+    path(f"{_TOOL}/agents/<str:agent_id>/detach", tool_views.detach, name="tool_take"),
+    path(f"{_TOOL}/versions", tool_views.versions, name="tool_versions"),
+    path(f"{_TOOL}/versions/<int:number>", tool_views.restore, name="tool_restore"),
+    path(f"{_TOOL}/delete", tool_views.delete, name="tool_delete"),
 ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from docstring_parser import DocstringStyle, ParseError, parse
 
-from agents.services.tool_types import Annotations, is_optional, refused
+from agents.services.tool_types import REFUSAL, Annotations, is_optional, refused
 from agents.types import Json
 from letta_site.core.errors import Invalid
 
@@ -16,6 +16,14 @@ HIDDEN_PARAMETERS = frozenset(("self", "agent_state"))
 
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What keeps a source from having a schema. `line` counts from 1; 0: no line in particular."""
+
+    line: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,35 @@ def schema_of_source(source: str, *, name: str | None = None) -> Json:
             required.append(parameter.arg)
     shape: Json = {"type": "object", "properties": properties, "required": required}
     return {"name": function.name, "description": doc.description, "parameters": shape}
+
+
+def problems_in(source: str) -> list[Problem]:
+    """Return all that keeps a source from having a schema, each with its line; never raises."""
+    try:
+        module = ast.parse(source)
+        function = _function(module, None)
+        doc = read_docstring(ast.get_docstring(function) or "")
+    except SyntaxError as error:
+        return [Problem(error.lineno or 0, error.msg)]
+    except (ValueError, RecursionError, MemoryError) as error:
+        return [Problem(0, str(error))]
+    except Invalid as error:
+        return [Problem(0, said_plainly(error))]
+    if not doc.description and not doc.parameters:
+        return [Problem(function.lineno, f"Function {function.name} missing docstring")]
+    annotations = Annotations(module)
+    found = []
+    for parameter, _ in _parameters(function):
+        try:
+            _property(parameter, function, doc, annotations)
+        except Invalid as error:
+            found.append(Problem(parameter.lineno, said_plainly(error)))
+    return sorted(found, key=lambda one: one.line)
+
+
+def said_plainly(error: Invalid) -> str:
+    """Return what is wrong without saying that it is the schema that cannot be derived."""
+    return error.what.removeprefix(REFUSAL)
 
 
 def check_source(source: str, source_type: str) -> None:

@@ -20,6 +20,7 @@ _SIMPLE: dict[str, Json] = {
     "datetime": {"type": "string", "format": "date-time"},
     "date": {"type": "string", "format": "date"},
 }
+REFUSAL = "Failed to derive json schema: "
 _ALIASES = {"List": "list", "Dict": "dict", "Tuple": "tuple", "Set": "set", "Sequence": "list"}
 _JSON_TYPES = {str: "string", bool: "boolean", int: "integer", float: "number"}
 # Classes whose annotated fields are the keys of an object.
@@ -105,7 +106,7 @@ class Annotations:
 
 def refused(why: str) -> Invalid:
     """Return the failure to raise for source that gives no schema."""
-    return Invalid(f"Failed to derive json schema: {why}")
+    return Invalid(f"{REFUSAL}{why}")
 
 
 def is_optional(node: ast.expr | None) -> bool:

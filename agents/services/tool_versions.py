@@ -1,11 +1,13 @@
 """What a custom tool was before: every state that somebody saved, and what changed in between."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import unified_diff
 
 from agents.models import Tool, ToolVersion
 from agents.types import Json
+from letta_site.core.aio import write
 from letta_site.core.errors import NotFound
 from letta_site.core.paging import check_limit
 from letta_site.core.types import Actor
@@ -45,6 +47,27 @@ def note_version(actor: Actor, row: Tool) -> None:
     if last is None or last.content != content:
         number = last.n + 1 if last else 1
         ToolVersion.objects.create(tool=row, n=number, content=content, created_by_id=actor.id)
+
+
+def restore_version(actor: Actor, tool_id: str, number: int) -> Tool:
+    """Make an old state of a tool the newest one; what came between is kept. Raises NotFound."""
+    with write():
+        row: Tool | None = Tool.objects.of(actor).filter(pk=tool_id).first()
+        version = ToolVersion.objects.filter(tool=row, n=number).first() if row else None
+        if row is None or version is None:
+            raise NotFound(f"Tool {tool_id} has no version {number}.")
+        note_version(actor, row)
+        for name in KEPT:
+            setattr(row, name, version.content.get(name))
+        row.metadata = {**(row.metadata or {}), **hashed(row.source_code or "")}
+        row.touch(actor, *KEPT, "metadata")
+        note_version(actor, row)
+    return row
+
+
+def hashed(source: str) -> Json:
+    """Return what a tool's metadata says of its source."""
+    return {"tool_hash": hashlib.sha256(source.encode("utf-8", "replace")).hexdigest()}
 
 
 def list_versions(actor: Actor, tool_id: str, *, limit: int = 50) -> list[VersionView]:

@@ -1,6 +1,5 @@
 """Tools: creating, changing, finding, deleting."""
 
-import hashlib
 import re
 from dataclasses import dataclass, field
 
@@ -8,7 +7,7 @@ from agents.models import Tool
 from agents.services.tool_code import GRANTS
 from agents.services.tool_schema import check_source, schema_of_source
 from agents.services.tool_seed import offered_names
-from agents.services.tool_versions import PLAIN, note_version
+from agents.services.tool_versions import PLAIN, hashed, note_version
 from agents.types import Json
 from letta_site.core.aio import write
 from letta_site.core.clock import now
@@ -48,7 +47,7 @@ def save_tool(actor: Actor, draft: ToolDraft) -> Tool:
     fields = {**draft.fields, "source_type": draft.source_type}
     fields |= {"source_code": draft.source_code, "json_schema": schema}
     fields |= {"args_json_schema": draft.args_json_schema}
-    metadata = {**draft.metadata, **_hashed(draft.source_code)}
+    metadata = {**draft.metadata, **hashed(draft.source_code)}
     _check_grants(metadata)
     fields.setdefault("description", schema.get("description"))
     _check_fields(fields)
@@ -80,10 +79,6 @@ def _granted(row: Tool) -> Json:
 def _assign(row: Tool, fields: Json) -> None:
     for key, value in fields.items():
         setattr(row, key, value)
-
-
-def _hashed(source: str) -> Json:
-    return {"tool_hash": hashlib.sha256(source.encode("utf-8", "replace")).hexdigest()}
 
 
 def _schema(draft: ToolDraft) -> Json:
@@ -182,7 +177,7 @@ def _new_code(row: Tool, changes: Json) -> Json:
         )
     if source is None:
         return {"json_schema": schema}
-    metadata = {**(row.metadata or {}), **_hashed(source)}
+    metadata = {**(row.metadata or {}), **hashed(source)}
     return {"json_schema": schema, "source_code": source, "metadata": metadata}
 
 

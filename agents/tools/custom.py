@@ -47,6 +47,7 @@ class Trial:
     name: str | None = None
     env: dict[str, str] = field(default_factory=dict)
     requirements: tuple[Json, ...] = ()
+    grants: tuple[str, ...] = ()
 
 
 async def try_source(actor: Actor, trial: Trial, arguments: Json) -> ToolOutcome:
@@ -59,7 +60,9 @@ async def try_source(actor: Actor, trial: Trial, arguments: Json) -> ToolOutcome
     if trial.source_type == "python":
         function = function_name(trial.source, trial.name)
     name = function or trial.name or "this tool"
-    code = ToolCode(name, trial.source, trial.source_type, function, trial.requirements)
+    code = ToolCode(
+        name, trial.source, trial.source_type, function, trial.requirements, trial.grants
+    )
     try:
         return await run_code(actor, replace(code, env=trial.env), arguments)
     except (ToolFailure, EditError, AppError) as failure:
