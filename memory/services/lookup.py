@@ -65,8 +65,7 @@ def _posted(query: SearchQuery, terms: Sequence[str]) -> list[tuple[int, int]]:
     """
     scope = SearchQuery(query.org_id, query.scope_ids, query.kind, "")
     having = _HAVING[connection.vendor]
-    total = candidates(scope).values("pk")[:MAX_TOTAL].query.sql_with_params()
-    common, posted = having(scope, counting=True), having(query)
+    total, common, posted = _all_of(scope), having(scope, counting=True), having(query)
     texts, given = [f"SELECT -1, -1 - COUNT(*) FROM ({total[0]}) total"], list(total[1])
     for at, term in enumerate(terms):
         texts.append(f"SELECT {at}, -1 - COUNT(*) FROM ({common[0]}) common")
@@ -74,6 +73,17 @@ def _posted(query: SearchQuery, terms: Sequence[str]) -> list[tuple[int, int]]:
         for one in (*common[1], *posted[1]):
             given.append(one.replace(_TERM, term) if isinstance(one, str) else one)
     return _rows(" UNION ALL ".join(texts), given)
+
+
+def _all_of(scope: SearchQuery) -> Sql:
+    if connection.vendor == "sqlite" and scope.scope_ids is not None:
+        # The scopes are in the word index itself: no row need be looked at.
+        return f"{_COUNTED} LIMIT {MAX_TOTAL}", (_any_scope(scope.scope_ids),)
+    return candidates(scope).values("pk")[:MAX_TOTAL].query.sql_with_params()
+
+
+def _any_scope(scope_ids: Iterable[str]) -> str:
+    return f"({' OR '.join(map(scope_term, scope_ids))})"
 
 
 def _rows(sql: str, params: Sequence[Any]) -> list[Any]:
@@ -98,9 +108,8 @@ def _anchors(
 def _having_sqlite(query: SearchQuery, *, counting: bool = False) -> Sql:
     match = f'"{_TERM}"'
     if query.scope_ids is not None:
-        match += f" AND ({' OR '.join(map(scope_term, query.scope_ids))})"
+        match += f" AND {_any_scope(query.scope_ids)}"
         if counting:
-            # The scopes are in the word index itself: no row need be looked at.
             return f"{_COUNTED} LIMIT {MAX_COUNTED}", (match,)
     rows = candidates(query).extra(
         tables=["memory_search_fts"],
@@ -140,7 +149,7 @@ def surround(query: SearchQuery, found: Found, cosines: Mapping[str, float]) -> 
     if found.anchors:
         places = ", ".join(["%s"] * len(found.anchors))
         chosen |= Q(pk__in=RawSQL(_AROUND.format(places), found.anchors))
-    rows = SearchEntry.objects.filter(chosen, org_id=query.org_id).annotate(
+    rows = SearchEntry.objects.filter(chosen).annotate(
         previous=Subquery(before.exclude(thread_id="").order_by("-seq").values("seq")[:1]),
         passes=Case(When(allowed(query), then=True), default=False, output_field=BooleanField()),
     )
