@@ -29,7 +29,7 @@ def attach_block(actor: Actor, agent_id: str, block_id: str) -> Agent:
     Raises NotFound, or Conflict when the agent has another block of this label.
     """
     with write():
-        agent = _locked(actor, agent_id)
+        agent = locked_agent(actor, agent_id)
         block = get_block(actor, block_id)
         others = AgentBlock.objects.filter(agent=agent, block__label=block.label)
         if others.exclude(block=block).exists():
@@ -39,19 +39,19 @@ def attach_block(actor: Actor, agent_id: str, block_id: str) -> Agent:
             )
         AgentBlock.objects.get_or_create(agent=agent, block=block)
         mirror_blocks(agent.id)
-        _follow(actor, agent)
+        follow(actor, agent)
     return get_agent(actor, agent_id)
 
 
 def detach_block(actor: Actor, agent_id: str, block_id: str) -> Agent:
     """Take a block from an agent and return the agent; the block lives on. Raises NotFound."""
     with write():
-        agent = _locked(actor, agent_id)
+        agent = locked_agent(actor, agent_id)
         gone, _ = AgentBlock.objects.filter(agent=agent, block_id=block_id).delete()
         if not gone:
             raise NotFound(f"No block with id '{block_id}' found for agent '{agent_id}'")
         mirror_blocks(agent.id, removed=(block_id,))
-        _follow(actor, agent)
+        follow(actor, agent)
     return get_agent(actor, agent_id)
 
 
@@ -86,7 +86,7 @@ def update_agent_block(
     with write():
         found = get_agent_block(actor, agent_id, label)
         row = update_block(actor, found.id, changes=changes, expected_version=expected_version)
-        _follow(actor, _locked(actor, agent_id))
+        follow(actor, locked_agent(actor, agent_id))
     return row
 
 
@@ -98,7 +98,8 @@ def list_agents_of_block(actor: Actor, block_id: str, *, query: PageQuery) -> li
     return found
 
 
-def _locked(actor: Actor, agent_id: str) -> Agent:
+def locked_agent(actor: Actor, agent_id: str) -> Agent:
+    """Return an agent, locked until the commit. Raises NotFound."""
     rows = Agent.objects.of(actor).select_for_update(of=("self",))
     agent: Agent | None = rows.filter(pk=agent_id).first()
     if agent is None:
@@ -106,6 +107,6 @@ def _locked(actor: Actor, agent_id: str) -> Agent:
     return agent
 
 
-def _follow(actor: Actor, agent: Agent) -> None:
+def follow(actor: Actor, agent: Agent) -> None:
     """Let the system prompt say what is true now."""
     refresh_prompt(agent, default_conversation(actor, agent.id), block_views(agent.id))

@@ -6,8 +6,7 @@ from django.db.models import QuerySet
 
 from agents.models import AgentFile
 from agents.services import open_files
-from agents.services.agent_blocks import check_agent
-from agents.services.agent_folders import follow_files, locked_agent
+from agents.services.agent_blocks import check_agent, follow, locked_agent
 from letta_site.core.aio import write
 from letta_site.core.errors import Conflict, NotFound
 from letta_site.core.paging import MAX_LIMIT, check_limit, page
@@ -64,23 +63,23 @@ def open_file(actor: Actor, agent_id: str, file_id: str) -> list[str]:
             why = file.error or "it is still being read"
             raise Conflict(f"{file.name} cannot be opened: {why}", todo="Wait, or upload it again.")
         closed = open_files.show(agent_id, [open_files.view_of(agent, file)])
-        follow_files(actor, agent_id)
+        follow(actor, agent)
     return open_files.names_of(closed)
 
 
 def close_file(actor: Actor, agent_id: str, file_id: str) -> None:
     """Take a file out of an agent's prompt. Raises NotFound."""
     with write():
-        locked_agent(actor, agent_id)
+        agent = locked_agent(actor, agent_id)
         _file(actor, agent_id, file_id)
         open_files.close(agent_id, [file_id])
-        follow_files(actor, agent_id)
+        follow(actor, agent)
 
 
 def close_all_files(actor: Actor, agent_id: str) -> list[str]:
     """Take all files out of an agent's prompt; return the names of those that were open."""
     with write():
-        locked_agent(actor, agent_id)
+        agent = locked_agent(actor, agent_id)
         closed = open_files.close(agent_id)
-        follow_files(actor, agent_id)
+        follow(actor, agent)
     return open_files.names_of(closed)

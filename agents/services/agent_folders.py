@@ -1,33 +1,15 @@
 """Folders of an agent, as its owner attaches and detaches them."""
 
 from agents.models import Agent
-from agents.services.agent_blocks import check_agent
-from agents.services.agent_boot import default_conversation
+from agents.services.agent_blocks import check_agent, follow, locked_agent
 from agents.services.agents import get_agent
 from agents.services.folder_links import folders_by_id, link_folders, unlink_folders
-from agents.services.kit import block_views
-from agents.services.prompts import refresh_prompt
 from agents.services.tool_seed import ensure_base_tools
 from letta_site.core.aio import write
-from letta_site.core.errors import NotFound
 from letta_site.core.paging import page
 from letta_site.core.types import Actor, PageQuery
 from memory.models import Folder
 from memory.services.folders import get_folder
-
-
-def locked_agent(actor: Actor, agent_id: str) -> Agent:
-    """Return an agent, locked until the commit. Raises NotFound."""
-    agent: Agent | None = Agent.objects.of(actor).select_for_update().filter(pk=agent_id).first()
-    if agent is None:
-        raise NotFound(f"Agent with ID {agent_id} not found")
-    return agent
-
-
-def follow_files(actor: Actor, agent_id: str) -> None:
-    """Let the system prompt say what is open now."""
-    talk = default_conversation(actor, agent_id)
-    refresh_prompt(talk.agent, talk, block_views(agent_id))
 
 
 def attach_folder(actor: Actor, agent_id: str, folder_id: str) -> Agent:
@@ -36,7 +18,7 @@ def attach_folder(actor: Actor, agent_id: str, folder_id: str) -> Agent:
     with write():
         agent = locked_agent(actor, agent_id)
         link_folders(agent, folders_by_id(actor, [folder_id]))
-        follow_files(actor, agent_id)
+        follow(actor, agent)
     return get_agent(actor, agent_id)
 
 
@@ -46,7 +28,7 @@ def detach_folder(actor: Actor, agent_id: str, folder_id: str) -> Agent:
         agent = locked_agent(actor, agent_id)
         get_folder(actor, folder_id)
         unlink_folders(agent, [folder_id])
-        follow_files(actor, agent_id)
+        follow(actor, agent)
     return get_agent(actor, agent_id)
 
 

@@ -46,6 +46,8 @@ def get_archive(request: HttpRequest, archive_id: ArchiveId) -> Json:
 @router.patch("/{archive_id}")
 def update_archive(request: HttpRequest, archive_id: ArchiveId, given: ArchiveUpdate) -> Json:
     changes = given.model_dump(exclude_none=True)
+    if model := catalog.choose(request.auth.org_id, given.embedding, None):
+        changes["embedding"] = model.handle
     return encode_archive(archives.update_archive(request.auth, archive_id, changes=changes))
 
 

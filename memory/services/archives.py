@@ -72,12 +72,17 @@ def list_archives(
 
 
 def update_archive(actor: Actor, archive_id: str, *, changes: dict[str, Any]) -> Archive:
-    """Change name, description or metadata of an archive. Raises Malformed, NotFound."""
+    """Change name, description, metadata or the known model of an archive.
+
+    Raises Malformed, NotFound.
+    """
     with write():
         row = get_archive(actor, archive_id)
         for field, value in changes.items():
             setattr(row, field, _checked_name(value) if field == "name" else storable_json(value))
         row.touch(actor, *changes)
+        if "embedding" in changes:
+            set_embedding(actor, [row.pk], row.embedding)
     return row
 
 

@@ -10,6 +10,7 @@ from memory.models import Block, BlockVersion
 from memory.services.storable import storable_json
 
 LABEL_CHARS = 200
+MAX_LIMIT_CHARS = 2**31 - 1  # what a column of integers holds on PostgreSQL
 SHOWN = ("label", "value", "description", "limit", "read_only")  # what models see of a block
 REST = (
     "hidden",
@@ -43,8 +44,10 @@ def check(row: Block) -> None:
     """Raise Malformed when the label, the limit or the length of the value is unacceptable."""
     if not 0 < len(row.label) <= LABEL_CHARS:
         raise Malformed(f"A block's label must have from 1 to {LABEL_CHARS} characters.")
-    if not 0 < row.limit < 2**31:
-        raise Malformed(f"A block's limit is {row.limit}; it must be at least 1.")
+    if not 1 <= row.limit <= MAX_LIMIT_CHARS:
+        raise Malformed(
+            f"A block's limit is {row.limit}; it must be from 1 to {MAX_LIMIT_CHARS} characters."
+        )
     over = len(row.value) - row.limit
     if over > 0:
         raise Malformed(

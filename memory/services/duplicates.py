@@ -7,7 +7,7 @@ from letta_site.core.types import Actor
 from memory.logic.resemblance import ALIKE, Fingerprint, fingerprint, resemblance
 from memory.models import Passage
 from memory.services.candidates import SearchQuery
-from memory.services.passages import PassageDraft, insert_passages
+from memory.services.passages import PassageDraft, checked_text, insert_passages
 from memory.services.search import search
 
 COMPARED = 5  # of the best matches
@@ -53,8 +53,10 @@ def find_likeness(
     """Return for each text the passage that it resembles most, or None.
 
     Compared are the best matches of a search, and the texts before it: what shares no words
-    cannot be alike. Call it before the texts are stored.
+    cannot be alike. Call it before the texts are stored. Raises Invalid for a text that cannot be.
     """
+    # Before anything is compared: that takes a second a megabyte.
+    texts = [checked_text(text) for text in texts]
     first: dict[str, int] = {}
     found: list[Likeness | None] = []
     for at, text in enumerate(texts):

@@ -107,7 +107,7 @@ def update_passage(
     with write():
         row = get_passage(actor, passage_id)
         if text is not None:
-            row.text = _checked_text(text)
+            row.text = checked_text(text)
         if tags is not None:
             row.tags = _checked_tags(tags)
             PassageTag.objects.filter(passage=row).delete()
@@ -143,7 +143,7 @@ def _passage(actor: Actor, archive: Archive, draft: PassageDraft, origin: Origin
     return Passage(
         org_id=actor.org_id,
         archive=archive,
-        text=_checked_text(draft.text),
+        text=checked_text(draft.text),
         tags=_checked_tags(draft.tags),
         metadata=storable_json(draft.metadata),
         agent_id=origin.agent_id,
@@ -157,7 +157,8 @@ def _passage(actor: Actor, archive: Archive, draft: PassageDraft, origin: Origin
     )
 
 
-def _checked_text(text: str) -> str:
+def checked_text(text: str) -> str:
+    """Return a text as it is stored. Raises Invalid when it is longer than a passage may be."""
     text = storable(text)
     size = len(text.encode())
     if size > MAX_TEXT_BYTES:

@@ -24,10 +24,11 @@ class CreateArchive(BaseModel):
 
 
 class ArchiveUpdate(BaseModel):
-    """Changes of an archive; null means: as it is."""
+    """Changes of an archive; null means: as it is. Its passages follow the `embedding`."""
 
     name: str | None = None
     description: str | None = None
+    embedding: str | None = None
     metadata: dict[str, Any] | None = None
 
 

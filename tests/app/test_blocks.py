@@ -59,6 +59,13 @@ def test_a_patch_is_a_version_by_its_sender(api, owner, block):
     assert BlockVersion.objects.get(block_id=block["id"], n=2).actor_id == owner.id
 
 
+def test_a_limit_out_of_range_is_told_the_range(api):
+    for limit in (0, 2**31):
+        refused = api.send("POST", "/v1/blocks/", {"label": "human", "limit": limit})
+        assert refused.status_code == 422
+        assert f"is {limit}; it must be from 1 to 2147483647" in refused.json()["what"]
+
+
 def test_a_value_over_the_limit_is_422(api, block):
     answer = api.send("PATCH", f"/v1/blocks/{block['id']}", {"value": "x" * 15})
     assert answer.status_code == 422

@@ -210,3 +210,16 @@ def test_a_step_is_not_dearer_with_an_embedding_model(
     finally:
         wakeups.unlisten(hear)
     assert told and all(told)
+
+
+def test_an_archive_changes_its_model_and_keeps_it_when_the_new_one_is_unknown(
+    api: Api, openai: FakeOpenAI
+) -> None:
+    made = api.send("POST", "/v1/archives/", {"name": "Notes", "embedding": SMALL}).json()
+    path = f"/v1/archives/{made['id']}"
+    assert api.send("PATCH", path, {"embedding": LARGE}).json()["embedding"] == LARGE
+    scope = f"/v1/embeddings/scopes/{made['id']}"
+    assert api.get(scope).json()["embedding"] == LARGE
+    assert api.send("PATCH", path, {"embedding": "openai/none-such"}).status_code == 400
+    assert api.send("PATCH", path, {"name": "Log"}).json()["embedding"] == LARGE
+    assert api.get(scope).json()["embedding"] == LARGE

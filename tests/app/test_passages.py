@@ -2,6 +2,7 @@
 
 import pytest
 
+from memory.services import duplicates
 from memory.services.archives import create_archive
 from memory.services.passages import PassageDraft, insert_passages
 
@@ -100,6 +101,11 @@ def test_bad_texts(api, archival, put):
     assert api.send("POST", archival, {"text": "x" * 40_000}).status_code == 400
     assert put("a\x00b\ud800")["text"] == "ab\ufffd"
     assert put("")["text"] == ""
+
+
+def test_a_text_too_long_to_be_stored_is_not_compared_first(api, archival, monkeypatch):
+    monkeypatch.setattr(duplicates, "fingerprint", lambda _text: pytest.fail("it was compared"))
+    assert api.send("POST", archival, {"text": "x" * 40_000}).status_code == 400
 
 
 def test_an_unknown_agent_is_404(api):
