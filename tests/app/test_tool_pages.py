@@ -1,4 +1,4 @@
-"""The pages of tools without a browser: writing, trying, attaching, going back, and whose they are."""
+"""The pages of tools without a browser: writing, trying, attaching, versions, whose they are."""
 
 from __future__ import annotations
 
