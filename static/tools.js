@@ -10,7 +10,7 @@ try {
 	box.className = "source";
 	area.before(box);
 	editor = ace.edit(box, {
-		mode: new (ace.require("ace/mode/python").Mode)(), useWorker: false, showPrintMargin: false, fontSize: 13,
+		mode: new (ace.require("ace/mode/python").Mode)(), theme: { cssClass: "ace-own", cssText: "" }, useWorker: false, showPrintMargin: false, fontSize: 13,
 		enableKeyboardAccessibility: true, value: area.value, tabSize: 4, wrap: true, fixedWidthGutter: true,
 	});
 	editor.textInput.setAriaOptions({ role: "textbox" });

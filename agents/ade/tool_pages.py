@@ -238,9 +238,7 @@ def users_context(actor: Actor, row: Tool) -> dict[str, Any]:
     return {
         "tool": row,
         "users": list(agents.filter(tool_links__tool=row)),
-        "others": list(
-            agents.exclude(hidden=True).exclude(tool_links__tool=row)[:AGENTS_SHOWN]
-        ),
+        "others": list(agents.exclude(hidden=True).exclude(tool_links__tool=row)[:AGENTS_SHOWN]),
     }
 
 

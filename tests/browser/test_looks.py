@@ -46,7 +46,24 @@ def addresses(server: Product, agent_id: str) -> list[str]:
     pages = ["/", "/agents/new", home, f"{home}?view=debug", f"{home}/delete", "/login"]
     pages += [f"{home}/rules?call=memory_insert", f"{home}/rules/new?type=conditional"]
     pages.append(f"{home}/secrets")
-    return [*pages, *(home + pane for pane in PANES), f"/blocks/{block_id}/history"]
+    return [
+        *pages,
+        *(home + pane for pane in PANES),
+        f"/blocks/{block_id}/history",
+        *of_tools(server),
+    ]
+
+
+def of_tools(server: Product) -> list[str]:
+    source = (
+        'def f(a: int) -> int:\n    """Do.\n\n    Args:\n        a: One.\n    """\n    return a\n'
+    )
+    tool_id = call_api(server, "PUT", "/tools/", {"source_code": source, "tags": ["one"]})["id"]
+    built_in = next(row["id"] for row in call_api(server, "GET", "/tools/?name=memory_insert"))
+    home = f"/tools/{tool_id}"
+    panes = [f"{home}#side", f"{home}#more"]
+    pages = ["/tools", "/tools/new", home, f"{home}/versions", f"{home}/delete"]
+    return [*pages, f"/tools/{built_in}", *panes]
 
 
 def new_page(browser: Browser, server: Product, theme: str, width: int) -> Page:
@@ -97,7 +114,7 @@ def test_panes_are_hidden_by_keys(page: Page, letta_server: Product, lived_in: s
 
 
 def test_assets_and_page_stay_small(page: Page, letta_server: Product, lived_in: str) -> None:
-    assert (ROOT / "static" / "ade.css").stat().st_size <= 22 * 1024
+    assert (ROOT / "static" / "ade.css").stat().st_size <= 24 * 1024
     assert (ROOT / "static" / "ade.js").stat().st_size <= 10 * 1024
     scripts: list[int] = []
     page.on("response", lambda r: scripts.append(len(r.body())) if r.url.endswith(".js") else None)
