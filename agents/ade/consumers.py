@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
+from autobahn.exception import Disconnected  # type: ignore[import-untyped]
 from channels.generic.websocket import (  # type: ignore[import-untyped]
     AsyncWebsocketConsumer,
 )
@@ -102,6 +103,8 @@ class WorkspaceConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             live.push(await self._present_state(page))
             async for ref, event in _batched(self.ear, live, self._flush):
                 await self._show(live, page, ref, event)
+        except Disconnected:
+            return  # the page has left; if it comes back, it catches up
         except Exception:
             log.exception("The page of %s lost its feed", self.agent.id)
             with suppress(Exception):
