@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db.models import Q
 
 from agents.models import Agent, Conversation, Message
+from agents.services.agent_boot import default_conversation
 from letta_site.core.errors import NotFound
 from letta_site.core.types import Actor
 from memory.services.candidates import Mode, SearchQuery
@@ -47,7 +48,7 @@ def plan_search(actor: Actor, wanted: MessageSearch) -> SearchQuery:
         roles=wanted.roles,
         start=wanted.start,
         end=wanted.end,
-        threads=_threads(actor, wanted.conversation_id),
+        threads=_threads(actor, wanted),
         limit=wanted.limit,
         mode=wanted.mode,
     )
@@ -67,14 +68,17 @@ def _agent_ids(actor: Actor, wanted: MessageSearch) -> tuple[str, ...] | None:
     return found
 
 
-def _threads(actor: Actor, conversation_id: str | None) -> list[tuple[str, int | None]] | None:
+def _threads(actor: Actor, wanted: MessageSearch) -> list[tuple[str, int | None]] | None:
     """Return the conversation and what it shares of its parents."""
-    if conversation_id is None:
+    named = wanted.conversation_id
+    if named is None:
         return None
-    rows = Conversation.objects.of(actor).filter(pk=conversation_id, deleted_at=None)
-    found: Conversation | None = rows.first()
+    if wanted.agent_id is not None and named in ("default", wanted.agent_id):
+        found: Conversation | None = default_conversation(actor, wanted.agent_id)
+    else:
+        found = Conversation.objects.of(actor).filter(pk=named, deleted_at=None).first()
     if found is None:
-        raise NotFound(f"Conversation {conversation_id} not found")
+        raise NotFound(f"Conversation {named} not found")
     return [(found.pk, None), *((parent, upto) for parent, upto, _ in found.lineage)]
 
 

@@ -103,6 +103,8 @@ def test_one_conversation(api: Api, agent: Any, ids: list[str]) -> None:
     assert found(api, query="oboe", conversation_id=made["id"]) == [there]
     default = Conversation.objects.get(agent_id=agent["id"], is_default=True).id
     assert found(api, query="oboe", conversation_id=default) == [ids[2]]
+    by_name = {"conversation_id": "default", "agent_id": agent["id"]}
+    assert found(api, query="oboe", **by_name) == [ids[2]]
 
 
 def test_agents_of_a_project(api: Api, agent: Any, ids: list[str]) -> None:
