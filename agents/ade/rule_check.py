@@ -51,8 +51,11 @@ def check(
     calls: Sequence[tuple[str, str]],
     strategy: Strategy,
 ) -> Check:
-    """Play a turn of `calls` (name, return text) and return what the engine would allow next."""
-    state = RuleState(rules, tuple(calls))
+    """Play a turn of `calls` (name, return text) and return what the engine would allow next.
+
+    A call that the rules refuse is not carried out by the engine, and does not count here either.
+    """
+    state = _played(rules, names, calls)
     allowed = state.allowed(names)
     forced = state.forced(names, needs_call=strategy.needs_tool_call)
     found = _decision(state, names, strategy)
@@ -65,6 +68,16 @@ def check(
         ended=found.stop_reason or "",
         told=found.heartbeat_reason or "",
     )
+
+
+def _played(
+    rules: tuple[Rule, ...], names: Sequence[str], calls: Sequence[tuple[str, str]]
+) -> RuleState:
+    state = RuleState(rules)
+    for name, returned in calls:
+        if not state.violation(name, names):
+            state = state.after(name, returned)
+    return state
 
 
 def as_json(arguments: Json) -> str:

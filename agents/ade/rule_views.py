@@ -1,5 +1,6 @@
 """The page of an agent's tool rules: the rules, their forms, and the checker."""
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -47,7 +48,7 @@ def _page_context(request: HttpRequest, agent: Agent) -> dict[str, Any]:
         "kinds": KINDS,
         "check": checked,
         "graph": draw(parsed, checked),
-        "back_url": _address(agent, calls[:-1]),
+        "back_url": _address(agent, checked.calls[:-1]),
         "full": len(calls) >= MAX_CALLS,
         "part": "rules",
         "section": "agents",
@@ -76,7 +77,7 @@ def _calls(request: HttpRequest, names: list[str]) -> list[tuple[str, str]]:
     return [(name, text[:MAX_RETURN_CHARS]) for name, text in pairs if name in names]
 
 
-def _address(agent: Agent, calls: list[tuple[str, str]]) -> str:
+def _address(agent: Agent, calls: Sequence[tuple[str, str]]) -> str:
     pairs = [pair for name, text in calls for pair in (("call", name), ("returned", text))]
     return f"{_home(agent.id)}?{urlencode(pairs)}"
 

@@ -148,6 +148,8 @@ def test_the_checker_plays_a_turn(agent: dict[str, Any]) -> None:
     went_on = look(f"?call={ONE}&returned=yes")
     assert [one.name for one in went_on.choices if one.allowed] == [TWO]
     assert went_on.missing == (TWO,)
+    refused = look(f"?call={TWO}&returned=x")
+    assert refused.calls == () and refused.choices == begun.choices
     other = look(f"?call={ONE}&returned=no&call={TWO}&returned=")
     assert all(one.allowed for one in other.choices) and not other.missing
 

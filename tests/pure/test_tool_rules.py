@@ -132,3 +132,10 @@ def test_rules_are_described_except_the_two_that_are_not() -> None:
     silent = {"required_before_exit", "requires_approval"}
     assert {kind for kind in RULE_TYPES if f"tool_{kind}" not in text} == silent
     assert describe_rules(parse_rules([rule("requires_approval", "a")])) == ""
+
+
+def test_the_rules_against_a_tool_are_named() -> None:
+    once = rule("max_count_per_step", "write", max_count_limit=1)
+    played = state(CHILDREN, PARENT, once, called=(("write", ""), ("send", "")))
+    assert [one.type for one in played.refusing("write")] == ["parent_last_tool", once["type"]]
+    assert played.refusing("send") == ()
