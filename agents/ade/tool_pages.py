@@ -17,13 +17,11 @@ from agents.models import Agent, Tool, ToolCall, ToolVersion
 from agents.services.tool_code import grants_of
 from agents.services.tool_lists import ToolFilter, count_tools
 from agents.services.tool_schema import Problem, problems_in, schema_of_source
-from agents.services.tool_versions import list_versions
 from agents.types import Json, ToolOutcome
 from letta_site.core.errors import Invalid
 from letta_site.core.json_lists import has_item
 from letta_site.core.paging import page
 from letta_site.core.types import Actor, PageQuery
-from memory.ade.diffs import DiffLine, diff_lines
 
 LIST_SIZE = 50
 CALLS_SHOWN = 20
@@ -289,31 +287,3 @@ def trial_of(outcome: ToolOutcome, duration_ns: int) -> Trial:
         text = json.dumps(outcome.value, indent=2, ensure_ascii=False)
     streams = ("\n".join(outcome.stdout), "\n".join(outcome.stderr))
     return Trial(outcome.status, duration_text(duration_ns), text, *streams)
-
-
-@dataclass(frozen=True, slots=True)
-class VersionCard:
-    """A state of a tool with what it changed in the source, and the names of other columns."""
-
-    n: int
-    at: datetime
-    diff: Sequence[DiffLine]
-    others: Sequence[str]
-
-
-def version_cards(actor: Actor, tool_id: str) -> list[VersionCard]:
-    """Return the versions of a tool, the newest first. Raises NotFound."""
-    rows = list_versions(actor, tool_id)
-    sources = [str(row.content.get("source_code") or "") for row in rows]
-    # The source before the oldest one shown is not there: its own text then counts as unchanged.
-    first = "" if rows and rows[-1].n == 1 else next(iter(sources[-1:]), "")
-    cards = zip(rows, [*sources[1:], first], strict=True)
-    return [
-        VersionCard(
-            n=row.n,
-            at=row.created_at,
-            diff=diff_lines(before, source),
-            others=[name for name in row.changed if name != "source_code"] if row.n > 1 else [],
-        )
-        for (row, before), source in zip(cards, sources, strict=True)
-    ]

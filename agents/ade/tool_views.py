@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from agents.ade import tool_pages as pages
 from agents.ade.answers import fragment, go, is_htmx, refused
 from agents.ade.tool_forms import ToolForm
+from agents.ade.tool_history import version_cards
 from agents.models import Tool
 from agents.services.agent_changes import attach_tool, detach_tool
 from agents.services.tool_versions import restore_version
@@ -236,7 +237,7 @@ def versions(request: HttpRequest, tool_id: str) -> HttpResponse:
     """Show every saved state of a tool, and what each changed."""
     actor = actor_of(request)
     row = get_tool(actor, tool_id)
-    context = {"tool": row, "versions": pages.version_cards(actor, tool_id), "section": "tools"}
+    context = {"tool": row, "versions": version_cards(actor, tool_id), "section": "tools"}
     name = "tools/versions.html#drawer" if is_htmx(request) else "tools/versions.html"
     return render(request, name, context)
 
