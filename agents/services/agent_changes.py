@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from agents.models import Agent, AgentTool, Tool
 from agents.services import sleeptime
-from agents.services.agent_boot import default_conversation
+from agents.services.agent_blocks import follow
 from agents.services.agent_embeddings import follow_embedding
 from agents.services.agent_links import (
     blocks_by_id,
@@ -20,9 +20,7 @@ from agents.services.agent_rules import APPROVAL, approval_rule, distinct_rules
 from agents.services.agents import get_agent
 from agents.services.columns import check_columns
 from agents.services.folder_links import replace_folders
-from agents.services.kit import block_views
 from agents.services.open_files import refit
-from agents.services.prompts import refresh_prompt
 from agents.services.tool_lists import tools_by_id
 from agents.services.tool_seed import ensure_base_tools
 from agents.services.tools import get_tool
@@ -69,7 +67,7 @@ def update_agent(actor: Actor, agent_id: str, changes: AgentChanges) -> Agent:
         _replace_links(actor, agent, changes)
         if columns.get("enable_sleeptime"):
             sleeptime.ensure_pair(actor, agent)
-        _follow(actor, agent)
+        follow(actor, agent)
     return get_agent(actor, agent_id)
 
 
@@ -124,12 +122,6 @@ def _ask_first(actor: Actor, agent: Agent, new: list[Tool]) -> None:
         agent.touch(actor, "tool_rules")
 
 
-def _follow(actor: Actor, agent: Agent) -> None:
-    """Let the system prompt say what is true now."""
-    conversation = default_conversation(actor, agent.id)
-    refresh_prompt(agent, conversation, block_views(agent.id))
-
-
 def attach_tool(actor: Actor, agent_id: str, tool_id: str) -> Agent:
     """Give an agent a tool; one that it has already stays where it is. Raises NotFound."""
     with write():
@@ -174,4 +166,4 @@ def _asks_for(rule: Json, tool_name: str) -> bool:
 def _set_rules(actor: Actor, agent: Agent, rules: list[Json]) -> None:
     agent.tool_rules = distinct_rules(rules)
     agent.touch(actor, "tool_rules")
-    _follow(actor, agent)
+    follow(actor, agent)

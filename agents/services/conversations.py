@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.db.models import Max
 
 from agents.models import Agent, Conversation, Fork, Message, Run
+from agents.services.agent_blocks import locked_agent
 from agents.services.agent_boot import default_conversation
 from agents.services.agent_models import check_handle
 from agents.services.histories import lineage_of_fork
@@ -75,7 +76,7 @@ def create_conversation(actor: Actor, agent_id: str, draft: ConversationDraft) -
     """Begin a history with nothing in it but its system message. Raises NotFound, Invalid."""
     _check_model(actor, draft.model)
     with write():
-        agent = _locked_agent(actor, agent_id)
+        agent = locked_agent(actor, agent_id)
         conversation = Conversation(
             org_id=agent.org_id,
             agent=agent,
@@ -95,7 +96,7 @@ def fork_conversation(actor: Actor, given: str, *, agent_id: str | None = None) 
     """
     parent = find_conversation(actor, given, agent_id=agent_id)
     with write():
-        agent = _locked_agent(actor, parent.agent_id)
+        agent = locked_agent(actor, parent.agent_id)
         parent.refresh_from_db()
         last_seq = agent.last_seq
         blocks = block_views(agent.id, parent.isolated_block_ids)
@@ -188,14 +189,6 @@ def find_stream(
     if found is None:
         raise Invalid("No active runs found for this conversation.")
     return str(found)
-
-
-def _locked_agent(actor: Actor, agent_id: str) -> Agent:
-    rows = Agent.objects.of(actor).select_for_update(of=("self",))
-    found: Agent | None = rows.filter(pk=agent_id).first()
-    if found is None:
-        raise NotFound(f"Agent with ID {agent_id} not found")
-    return found
 
 
 def _begin(actor: Actor, agent: Agent, conversation: Conversation) -> None:
