@@ -25,6 +25,7 @@ from agents.services.agent_relations import load_shown
 from agents.services.agent_rules import first_rules
 from agents.services.columns import check_columns
 from agents.services.folder_links import folders_by_id, link_folders
+from agents.services.request_parts import drop_prompts
 from agents.services.tool_lists import tools_by_id, tools_by_name
 from agents.services.tool_seed import ensure_base_tools
 from agents.types import Json
@@ -173,4 +174,5 @@ def _delete(actor: Actor, agent: Agent) -> None:
     others = AgentArchive.objects.filter(archive_id__in=list(own)).exclude(agent=agent)
     delete_archives(actor, set(own) - set(others.values_list("archive_id", flat=True)))
     drop_scopes([agent.id])
+    drop_prompts(agent.id)
     agent.delete()

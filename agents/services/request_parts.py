@@ -3,9 +3,11 @@
 import hashlib
 from dataclasses import astuple
 
+from django.db.models.fields.json import KeyTextTransform
+
 from agents.engine.clipping import NO_CLIP
 from agents.engine.ports import StepRecord
-from agents.models import RequestPart
+from agents.models import RequestPart, Step
 from agents.services.snapshot import Begun
 from agents.types import Json
 
@@ -36,6 +38,18 @@ def _store_parts(begun: Begun, *texts: str) -> list[str]:
         RequestPart.objects.bulk_create(rows, ignore_conflicts=True)
         begun.stored_parts.update(fresh)
     return [digest_of(text) for text in texts]
+
+
+def drop_prompts(agent_id: str) -> None:
+    """Delete the system prompts that an agent was sent; call it before its steps go.
+
+    A prompt names its agent, so that no other has the same. What others may share stays: schemas of
+    tools, and prompts that a caller brought along.
+    """
+    sent = Step.objects.filter(agent_id=agent_id).annotate(
+        head=KeyTextTransform("system", "request")
+    )
+    RequestPart.objects.filter(text__contains=agent_id, pk__in=sent.values("head")).delete()
 
 
 def digest_of(text: str) -> str:

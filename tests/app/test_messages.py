@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import AsyncClient
 
-from agents.models import Agent, Message, Run
+from agents.models import Agent, Message, RequestPart, Run
 from letta_site.core.aio import in_db
 from letta_site.core.types import Actor
 from tests.app.conftest import Api
@@ -357,3 +357,14 @@ def test_an_agent_that_is_deleted_at_work_stops_first(
     assert (gone.status_code, answer.status_code) == (200, 200)
     assert answer.json()["stop_reason"]["stop_reason"] == "cancelled"
     assert not Run.objects.exists()
+
+
+def test_what_an_agent_was_told_goes_with_it(api: Api, agent: Any, openai: FakeOpenAI) -> None:
+    other = make(api)
+    for one in (agent, other):
+        openai.push("Hello.")
+        assert send(one["id"], HELLO).status_code == 200
+    told = RequestPart.objects.filter(text__contains="AGENT_ID")
+    assert told.count() == 2
+    play(lambda: AsyncClient().delete(f"/v1/agents/{agent['id']}"))
+    assert [other["id"] in one.text for one in told] == [True]
