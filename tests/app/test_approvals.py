@@ -236,7 +236,8 @@ def test_words_that_were_queued_before_the_request_are_told(
     async def scenario() -> Any:
         path = f"/v1/agents/{guarded['id']}/messages"
         first = asyncio.create_task(post(path, HELLO))
-        await asyncio.sleep(0.1)
+        while not await in_db(Run.objects.exists):
+            await asyncio.sleep(0.02)
         second = await post(path, {"input": "and this"})
         return await first, second
 

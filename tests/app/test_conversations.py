@@ -142,7 +142,8 @@ def test_a_second_send_is_refused_while_it_is_busy(
 
     async def scenario() -> list[Any]:
         first = asyncio.create_task(post(path, {"input": "one", **plain}))
-        await asyncio.sleep(0.2)
+        while not await in_db(Run.objects.exists):
+            await asyncio.sleep(0.02)
         refused = await post(path, {"input": "two", **plain})
         elsewhere = f"/v1/conversations/{other['id']}/messages"
         free = asyncio.create_task(post(elsewhere, {"input": "three", **plain}))
