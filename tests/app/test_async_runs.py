@@ -59,13 +59,16 @@ def hook() -> Iterator[Hook]:
     made.server.server_close()
 
 
+async def called_back(model: type[Run] | type[Batch]) -> None:
+    """Wait until every callback of these rows has an outcome."""
+    while await in_db(model.objects.filter(callback_status_code=None, callback_error=None).exists):
+        await asyncio.sleep(0.02)
+
+
 def run_async(agent_id: str, body: Any) -> Any:
     async def scenario() -> Any:
         response = await post(f"/v1/agents/{agent_id}/messages/async", body)
-        while await in_db(
-            Run.objects.filter(callback_status_code=None, callback_error=None).exists
-        ):
-            await asyncio.sleep(0.02)
+        await called_back(Run)
         return response.json()
 
     return play(scenario)
@@ -143,10 +146,7 @@ def test_a_callback_that_was_due_is_made_after_a_restart(
         await boot.start()
         while len(hook.told) < 2:
             await asyncio.sleep(0.02)
-        while await in_db(
-            Run.objects.filter(callback_status_code=None, callback_error=None).exists
-        ):
-            await asyncio.sleep(0.02)
+        await called_back(Run)
 
     play(scenario)
 
@@ -178,10 +178,7 @@ def test_a_batch_calls_back_once_at_its_end(
 
     async def scenario() -> Any:
         made = (await post("/v1/messages/batches", body)).json()
-        while await in_db(
-            Batch.objects.filter(callback_status_code=None, callback_error=None).exists
-        ):
-            await asyncio.sleep(0.02)
+        await called_back(Batch)
         return made
 
     made = play(scenario)
